@@ -1,0 +1,74 @@
+use nunatak_authz::{Action, Actor, Permit};
+use nunatak_domain::{ApiTokenId, AuditEventId, Page, PageRequest, ProjectId, Timestamp, UserId};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter};
+use serde_json::Value;
+
+use crate::{Store, StoreError, entities::audit_events, paging::page_by_id, scope};
+
+/// Who did what to which, when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    pub id: AuditEventId,
+    pub at: Timestamp,
+    pub user: Option<UserId>,
+    pub token: Option<ApiTokenId>,
+    /// The action's word in the policy, `version:promote`.
+    pub action: String,
+    /// The public id of what was acted on.
+    pub subject: String,
+    pub project: Option<ProjectId>,
+    pub detail: Value,
+}
+
+impl From<audit_events::Model> for AuditRecord {
+    fn from(row: audit_events::Model) -> Self {
+        Self {
+            id: row.id.into(),
+            at: Timestamp::from_micros(row.at),
+            user: row.user_id.map(Into::into),
+            token: row.token_id.map(Into::into),
+            action: row.action,
+            subject: row.subject,
+            project: row.project_id.map(Into::into),
+            detail: serde_json::from_str(&row.detail).unwrap_or(Value::Null),
+        }
+    }
+}
+
+impl Store {
+    /// Notes what `permit` was used for, in the transaction that did it.
+    pub(crate) async fn audit(
+        &self,
+        db: &impl ConnectionTrait,
+        permit: &Permit,
+        subject: impl std::fmt::Display,
+        detail: Value,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let event = audit_events::ActiveModel {
+            id: Set(AuditEventId::new(now).0),
+            at: Set(now.micros()),
+            user_id: Set(Some(permit.user().0)),
+            token_id: Set(permit.token().map(Into::into)),
+            action: Set(permit.action().word().to_owned()),
+            subject: Set(subject.to_string()),
+            workspace_id: Set(permit.workspace().map(Into::into)),
+            project_id: Set(permit.project().map(Into::into)),
+            detail: Set(detail.to_string()),
+            request_id: Set(None),
+        };
+        event.insert(db).await?;
+        Ok(())
+    }
+
+    /// What happened in the projects whose audit the actor may read, newest first.
+    ///
+    /// # Errors
+    /// `INVALID_CURSOR`, database.
+    pub async fn audit_events(&self, actor: &Actor, page: &PageRequest) -> Result<Page<AuditRecord>, StoreError> {
+        let reach = self.authorizer().reach(actor, Action::ReadAudit);
+        let select = audit_events::Entity::find().filter(scope::project_ids(audit_events::Column::ProjectId, reach));
+        let page = page_by_id(self.0.db.read(), select, audit_events::Column::Id, "audit", page, |row| row.id).await?;
+        Ok(page.map(AuditRecord::from))
+    }
+}

@@ -1,0 +1,56 @@
+use nunatak_authz::Denied;
+use nunatak_domain::Problem;
+use sea_orm::{DbErr, SqlErr};
+
+/// Why a read or write did not happen, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Absent, or not for this actor's eyes: the two look the same.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// The input, or the state that it meets, does not allow it; each problem says what to change.
+    #[error("{}", .0.iter().map(|p| p.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<Problem>),
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("the database failed")]
+    Database(#[source] DbErr),
+    #[error("the file store failed")]
+    Files(#[from] std::io::Error),
+    /// What is stored does not make sense to this program.
+    #[error("stored data are not as expected: {0}")]
+    Corrupt(String),
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Problem> for StoreError {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(vec![problem])
+    }
+}
+
+impl StoreError {
+    /// Turns the breach of a uniqueness rule into `TAKEN` at `field`; leaves other errors as they are.
+    #[must_use]
+    pub(crate) fn taken(error: DbErr, what: &str, field: &str) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => {
+                Problem::new("TAKEN", format!("{what} exists already; choose another name")).at(field).into()
+            }
+            _ => Self::Database(error),
+        }
+    }
+
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Invalid(problems) => problems,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Who sees which rows: every read starts from one of these conditions.
+
+use nunatak_authz::{Action, Actor, Permit, Reach, Scope};
+use nunatak_domain::{ProjectId, Role, WorkspaceId};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Value,
+    entity::prelude::Uuid,
+    sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement},
+};
+
+use crate::{
+    Store, StoreError, db,
+    entities::{projects, versions, workspaces},
+};
+
+fn access(user: Uuid, at_least: Role) -> SelectStatement {
+    Query::select()
+        .column(Alias::new("project_row"))
+        .from(Alias::new("project_access"))
+        .and_where(Expr::col(Alias::new("user_id")).eq(user))
+        .and_where(Expr::col(Alias::new("role")).gte(at_least.number()))
+        .take()
+}
+
+/// Holds for the row numbers (`column`) of projects in which the actor may do what `reach` was asked for.
+pub(crate) fn project_rows(column: impl ColumnTrait, reach: Reach) -> Condition {
+    let live = || projects::Entity::find().select_only().column(projects::Column::RowId);
+    let undeleted = projects::Column::DeletedAt.is_null();
+    match reach {
+        Reach::Nothing => Condition::all().add(Expr::cust("1 = 0")),
+        Reach::Everything => Condition::all().add(column.in_subquery(live().filter(undeleted).into_query())),
+        Reach::Member { user, at_least } => Condition::all().add(column.in_subquery(access(user.0, at_least))),
+        Reach::Project { id, .. } => {
+            let one = live().filter(projects::Column::Id.eq(id.0)).filter(undeleted);
+            Condition::all().add(column.in_subquery(one.into_query()))
+        }
+    }
+}
+
+/// The same for a column that holds the project's id.
+pub(crate) fn project_ids(column: impl ColumnTrait, reach: Reach) -> Condition {
+    let visible = projects::Entity::find()
+        .select_only()
+        .column(projects::Column::Id)
+        .filter(project_rows(projects::Column::RowId, reach));
+    match reach {
+        Reach::Nothing => Condition::all().add(Expr::cust("1 = 0")),
+        _ => Condition::all().add(column.in_subquery(visible.into_query())),
+    }
+}
+
+/// Holds for versions that the actor may see: in its projects, not deleted, and public, its own, or in a
+/// project in which it may read private ones.
+pub(crate) fn versions_visible(store: &Store, actor: &Actor) -> Condition {
+    let reach = store.authorizer().reach(actor, Action::ReadVersions);
+    let private_reach = store.authorizer().reach(actor, Action::ReadPrivateVersions);
+    let mut seen = Condition::any().add(versions::Column::Visibility.eq(0_i16));
+    if let Some(user) = actor.user_id() {
+        seen = seen.add(versions::Column::CreatedBy.eq(user.0));
+    }
+    if private_reach != Reach::Nothing {
+        seen = seen.add(project_rows(versions::Column::ProjectRow, private_reach));
+    }
+    Condition::all()
+        .add(versions::Column::DeletedAt.is_null())
+        .add(project_rows(versions::Column::ProjectRow, reach))
+        .add(seen)
+}
+
+impl Store {
+    /// Asks for an action that belongs to no workspace.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`].
+    pub fn permit(&self, actor: &Actor, action: Action) -> Result<Permit, StoreError> {
+        Ok(self.authorizer().permit(actor, action, Scope::Instance)?)
+    }
+
+    /// Asks for an action in a workspace.
+    ///
+    /// # Errors
+    /// `NotFound` where the actor may not even know of it, [`StoreError::Denied`] where it may.
+    pub async fn workspace_permit(&self, actor: &Actor, action: Action, id: WorkspaceId) -> Result<Permit, StoreError> {
+        let absent = || StoreError::NotFound("workspace");
+        workspaces::Entity::find_by_id(id.0)
+            .filter(workspaces::Column::DeletedAt.is_null())
+            .one(self.0.db.read())
+            .await?
+            .ok_or_else(absent)?;
+        let role = self.workspace_role(actor, id).await?;
+        if role.is_none() && !actor.is_admin() && !self.is_member_below(actor, id).await? {
+            return Err(absent());
+        }
+        Ok(self.authorizer().permit(actor, action, Scope::Workspace { id, role })?)
+    }
+
+    /// Asks for an action in a project.
+    ///
+    /// # Errors
+    /// `NotFound` where the actor may not even know of it, [`StoreError::Denied`] where it may.
+    pub async fn project_permit(&self, actor: &Actor, action: Action, id: ProjectId) -> Result<Permit, StoreError> {
+        let absent = || StoreError::NotFound("project");
+        let (row, workspace, role) = self.project_role(actor, id).await?.ok_or_else(absent)?;
+        let knows = role.is_some() || actor.is_admin() || matches!(actor, Actor::Job { project, .. } if *project == id);
+        if !knows {
+            return Err(absent());
+        }
+        Ok(self.authorizer().permit(actor, action, Scope::Project { id, row, workspace, role })?)
+    }
+
+    /// The actor's own role in a workspace; `None` for administrators that are not members, too.
+    pub(crate) async fn workspace_role(&self, actor: &Actor, id: WorkspaceId) -> Result<Option<Role>, StoreError> {
+        let Actor::User { id: user, .. } = actor else { return Ok(None) };
+        let db = self.0.db.read();
+        let text = "SELECT role FROM memberships WHERE user_id = $1 AND workspace_id = $2";
+        let row = db.query_one_raw(db::sql(db, text, vec![user.0.into(), id.0.into()])).await?;
+        row.map(|row| role(row.try_get("", "role")?)).transpose()
+    }
+
+    /// Whether the actor is a member of one of the workspace's projects.
+    async fn is_member_below(&self, actor: &Actor, id: WorkspaceId) -> Result<bool, StoreError> {
+        let Actor::User { id: user, .. } = actor else { return Ok(false) };
+        let db = self.0.db.read();
+        let text = "SELECT 1 AS one FROM memberships m JOIN projects p ON p.id = m.project_id \
+                    WHERE m.user_id = $1 AND p.workspace_id = $2 AND p.deleted_at IS NULL LIMIT 1";
+        Ok(db.query_one_raw(db::sql(db, text, vec![user.0.into(), id.0.into()])).await?.is_some())
+    }
+
+    /// Row number, workspace and the actor's role of a project that exists.
+    pub(crate) async fn project_role(
+        &self,
+        actor: &Actor,
+        id: ProjectId,
+    ) -> Result<Option<(i64, WorkspaceId, Option<Role>)>, StoreError> {
+        let user: Option<Uuid> = match actor {
+            Actor::User { id, .. } => Some(id.0),
+            Actor::Anonymous | Actor::Job { .. } => None,
+        };
+        let db = self.0.db.read();
+        let text = "SELECT p.row_id, p.workspace_id, \
+                    (SELECT a.role FROM project_access a WHERE a.project_row = p.row_id AND a.user_id = $2) AS role \
+                    FROM projects p JOIN workspaces w ON w.id = p.workspace_id \
+                    WHERE p.id = $1 AND p.deleted_at IS NULL AND w.deleted_at IS NULL";
+        let row = db.query_one_raw(db::sql(db, text, vec![id.0.into(), Value::Uuid(user)])).await?;
+        row.map(|row| {
+            let number: Option<i16> = row.try_get("", "role")?;
+            let workspace: Uuid = row.try_get("", "workspace_id")?;
+            Ok((row.try_get("", "row_id")?, workspace.into(), number.map(role).transpose()?))
+        })
+        .transpose()
+    }
+}
+
+pub(crate) fn role(number: i16) -> Result<Role, StoreError> {
+    Role::from_number(number).ok_or_else(|| StoreError::Corrupt(format!("role {number}")))
+}
+
+/// A permit for another action than the function at hand performs is a mistake of this program.
+pub(crate) fn require(permit: &Permit, action: Action) -> Result<(), StoreError> {
+    if permit.action() == action {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt(format!("a permit for {} was used for {action}", permit.action())))
+}
+
+/// The project that a permit is for: its row number and its id.
+pub(crate) fn project_of(permit: &Permit) -> Result<(i64, ProjectId), StoreError> {
+    permit
+        .project_row()
+        .zip(permit.project())
+        .ok_or_else(|| StoreError::Corrupt(format!("a permit for {} without a project", permit.action())))
+}

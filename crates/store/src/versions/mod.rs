@@ -1,0 +1,5 @@
+//! Versions: registering, reading, finding.
+
+mod new;
+
+pub use new::{Artifact, DatasetOrigin, Git, MetricPoint, NewFigure, NewVersion};

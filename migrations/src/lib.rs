@@ -1,0 +1,23 @@
+//! The database's schema as frozen steps, each up and down on SQLite and PostgreSQL.
+//!
+//! To add a step: a new module `mNNNN_what`, written in [`Dialect`]'s words, and one line in [`Migrator`].
+//! A step that has been released is never edited; expand, move, contract over several releases instead.
+
+mod dialect;
+mod m0001_foundation;
+
+use sea_orm_migration::prelude::*;
+
+pub use dialect::Dialect;
+pub use sea_orm_migration::MigratorTrait;
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_foundation::Migration)]
+    }
+}
