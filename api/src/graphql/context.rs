@@ -1,0 +1,101 @@
+//! What a resolver finds in its context.
+
+use async_graphql::{Context, ID};
+use nunatak_authz::{Action, Actor, Permit};
+use nunatak_domain::{Problem, ids::IdError};
+use nunatak_store::{Store, StoreError};
+
+use super::{
+    error::ApiError,
+    loaders::{BatchKey, Loaders},
+};
+use crate::{
+    ApiState,
+    http::auth::{Credential, authenticate},
+};
+
+/// One request's, or one live connection's, own data.
+pub struct RequestContext {
+    pub(crate) actor: Actor,
+    pub(crate) credential: Credential,
+    pub(crate) loaders: Loaders,
+}
+
+impl std::fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestContext").field("actor", &self.actor).finish_non_exhaustive()
+    }
+}
+
+impl RequestContext {
+    /// For one operation: what is loaded twice is fetched once.
+    #[must_use]
+    pub fn for_request(state: &ApiState, actor: Actor, credential: Credential) -> Self {
+        let loaders = Loaders::for_request(state.store.clone(), actor.clone());
+        Self { actor, credential, loaders }
+    }
+
+    /// For a connection that lives on: everything is fetched afresh.
+    #[must_use]
+    pub fn for_connection(state: &ApiState, actor: Actor, credential: Credential) -> Self {
+        let loaders = Loaders::for_connection(state.store.clone(), actor.clone());
+        Self { actor, credential, loaders }
+    }
+}
+
+/// Shorthand for resolvers.
+pub(crate) trait ContextExt {
+    fn state(&self) -> &ApiState;
+    fn store(&self) -> &Store;
+    fn actor(&self) -> &Actor;
+    fn request(&self) -> &RequestContext;
+    /// Asks for an action that belongs to no workspace or project.
+    fn permit(&self, action: Action) -> Result<Permit, StoreError>;
+    /// A child, in one batch with its siblings' children. `None` where the actor may not see it.
+    async fn load<K: BatchKey>(&self, key: K) -> Result<Option<K::Value>, ApiError>;
+    /// The actor as it is now: `None` once its token ended. For events on live connections.
+    async fn actor_now(&self) -> Option<Actor>;
+}
+
+impl ContextExt for Context<'_> {
+    fn state(&self) -> &ApiState {
+        self.data_unchecked()
+    }
+
+    fn store(&self) -> &Store {
+        &self.state().store
+    }
+
+    fn request(&self) -> &RequestContext {
+        self.data_unchecked()
+    }
+
+    fn actor(&self) -> &Actor {
+        &self.request().actor
+    }
+
+    fn permit(&self, action: Action) -> Result<Permit, StoreError> {
+        self.store().permit(self.actor(), action)
+    }
+
+    async fn load<K: BatchKey>(&self, key: K) -> Result<Option<K::Value>, ApiError> {
+        self.request().loaders.load(key).await
+    }
+
+    async fn actor_now(&self) -> Option<Actor> {
+        authenticate(self.state(), &self.request().credential).await.ok()
+    }
+}
+
+/// Parses a public id out of the input field named `field`.
+pub(crate) fn parse_id<T: std::str::FromStr<Err = IdError>>(id: &ID, field: &str) -> Result<T, StoreError> {
+    id.parse().map_err(|error: IdError| Problem::new("INVALID_ID", error.to_string()).at(field).into())
+}
+
+/// The same for a field that may be left out.
+pub(crate) fn parse_optional_id<T: std::str::FromStr<Err = IdError>>(
+    id: Option<&ID>,
+    field: &str,
+) -> Result<Option<T>, StoreError> {
+    id.map(|id| parse_id(id, field)).transpose()
+}

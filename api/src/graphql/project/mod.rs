@@ -1,0 +1,7 @@
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::ProjectMutation;
+pub use query::ProjectQuery;
+pub use types::Project;

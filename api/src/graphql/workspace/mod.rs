@@ -1,0 +1,7 @@
+mod mutation;
+mod query;
+mod types;
+
+pub use mutation::WorkspaceMutation;
+pub use query::WorkspaceQuery;
+pub use types::Workspace;

@@ -1,0 +1,191 @@
+//! Live answers: subscriptions over WebSocket (graphql-transport-ws) and server-sent events.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_graphql::{
+    Data as GraphQlData, Executor, Request as GraphQlRequest, Response as GraphQlResponse, ServerError,
+    http::WebSocketProtocols,
+};
+use async_graphql_poem::{GraphQLProtocol, GraphQLWebSocket};
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use poem::{
+    Body, IntoResponse, Request, Response, handler,
+    http::{StatusCode, header},
+    web::{
+        Data,
+        sse::{Event, SSE},
+        websocket::WebSocket,
+    },
+};
+
+use super::{
+    RequestId,
+    auth::{Credential, authenticate},
+    graphql::{Refusal, finish, is_subscription, prepare},
+};
+use crate::{ApiSchema, ApiState, graphql::context::RequestContext};
+
+/// A client that does not introduce itself within this is gone or hostile.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Keeps proxies from closing a quiet stream; most cut after 60 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+#[handler]
+pub(super) fn websocket(
+    request: &Request,
+    socket: WebSocket,
+    Data(state): Data<&ApiState>,
+    Data(schema): Data<&ApiSchema>,
+) -> Response {
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    if let Err(refusal) = check_origin(request, state) {
+        return refusal.response(&request_id);
+    }
+    let offered = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+    if !offered.is_some_and(|text| text.split(',').any(|word| word.trim() == "graphql-transport-ws")) {
+        let message = "offer the WebSocket protocol graphql-transport-ws";
+        return Refusal::new(StatusCode::BAD_REQUEST, "INVALID_INPUT", message).response(&request_id);
+    }
+    let (state, schema) = (state.clone(), schema.clone());
+    socket
+        .protocols(["graphql-transport-ws"])
+        .on_upgrade(move |stream| async move {
+            let introduced = Arc::new(AtomicBool::new(false));
+            let seen = introduced.clone();
+            let executor = LiveOnly::new(schema, state.clone(), request_id);
+            let protocol = GraphQLProtocol(WebSocketProtocols::GraphQLWS);
+            let serve = GraphQLWebSocket::new(stream, executor, protocol)
+                .keepalive_timeout(KEEP_ALIVE)
+                .on_connection_init(move |payload| async move {
+                    let header = payload.get("authorization").or_else(|| payload.get("Authorization"));
+                    let credential = Credential::from_header(header.and_then(|value| value.as_str()))?;
+                    let actor = authenticate(&state, &credential).await?;
+                    seen.store(true, Ordering::SeqCst);
+                    let mut data = GraphQlData::default();
+                    data.insert(RequestContext::for_connection(&state, actor, credential));
+                    Ok(data)
+                })
+                .serve();
+            tokio::pin!(serve);
+            if tokio::time::timeout(INIT_TIMEOUT, &mut serve).await.is_err() && introduced.load(Ordering::SeqCst) {
+                serve.await;
+            }
+        })
+        .into_response()
+}
+
+#[handler]
+pub(super) async fn server_sent_events(
+    request: &Request,
+    body: Body,
+    Data(state): Data<&ApiState>,
+    Data(schema): Data<&ApiSchema>,
+) -> Response {
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    if let Err(refusal) = check_origin(request, state) {
+        return refusal.response(&request_id);
+    }
+    let prepared = async {
+        let query = prepare(request, body, state).await?;
+        let credential = Credential::of(request)?;
+        let actor = authenticate(state, &credential).await?;
+        Ok::<_, Refusal>(query.data(RequestContext::for_connection(state, actor, credential)))
+    };
+    let query = match prepared.await {
+        Ok(query) => query,
+        Err(refusal) => return refusal.response(&request_id),
+    };
+    let answers = LiveOnly::new(schema.clone(), state.clone(), request_id).execute_stream(query, None);
+    let events = answers
+        .map(|answer| Event::message(serde_json::to_string(&answer).unwrap_or_default()).event_type("next"))
+        .chain(stream::once(async { Event::message("").event_type("complete") }));
+    SSE::new(events).keep_alive(KEEP_ALIVE).into_response()
+}
+
+/// Other sites may not open live connections with a visitor's network position.
+fn check_origin(request: &Request, state: &ApiState) -> Result<(), Refusal> {
+    let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let own = origin.split_once("://").is_some_and(|(_, rest)| rest == host);
+    if own || state.options.allowed_origins.iter().any(|allowed| allowed == origin) {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::FORBIDDEN, "FORBIDDEN", "live connections from this origin are not allowed"))
+}
+
+/// Runs subscriptions only (queries and mutations belong on `POST /graphql`, where their limits are), and so
+/// many at once for each connection.
+#[derive(Clone)]
+struct LiveOnly {
+    schema: ApiSchema,
+    state: ApiState,
+    request_id: String,
+    open: Arc<AtomicUsize>,
+}
+
+/// One open subscription; closing it makes room for another.
+struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl LiveOnly {
+    fn new(schema: ApiSchema, state: ApiState, request_id: String) -> Self {
+        Self { schema, state, request_id, open: Arc::default() }
+    }
+
+    fn refusal(&self, code: &'static str, message: String) -> GraphQlResponse {
+        let mut error = ServerError::new(message, None);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", code);
+        extensions.set("requestId", self.request_id.as_str());
+        GraphQlResponse::from_errors(vec![error])
+    }
+
+    fn slot(&self) -> Option<Slot> {
+        let slot = Slot(self.open.clone());
+        let before = self.open.fetch_add(1, Ordering::SeqCst);
+        (before < self.state.options.max_subscriptions).then_some(slot)
+    }
+}
+
+impl Executor for LiveOnly {
+    async fn execute(&self, _request: GraphQlRequest) -> GraphQlResponse {
+        self.refusal("INVALID_INPUT", "send queries and mutations to POST /graphql".into())
+    }
+
+    fn execute_stream(
+        &self,
+        mut request: GraphQlRequest,
+        session: Option<Arc<GraphQlData>>,
+    ) -> BoxStream<'static, GraphQlResponse> {
+        if request.parsed_query().is_ok() && !is_subscription(&mut request) {
+            let refusal = self.refusal("INVALID_INPUT", "send queries and mutations to POST /graphql".into());
+            return stream::once(async { refusal }).boxed();
+        }
+        let Some(slot) = self.slot() else {
+            let max = self.state.options.max_subscriptions;
+            let refusal = self.refusal("LIMIT_EXCEEDED", format!("at most {max} subscriptions for one connection"));
+            return stream::once(async { refusal }).boxed();
+        };
+        let (state, request_id) = (self.state.clone(), self.request_id.clone());
+        self.schema
+            .execute_stream_with_session_data(request, session.unwrap_or_default())
+            .map(move |mut answer| {
+                let _open = &slot;
+                finish(&mut answer, &state, &request_id);
+                answer
+            })
+            .boxed()
+    }
+}
