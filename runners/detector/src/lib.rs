@@ -1,0 +1,47 @@
+//! The plug-in interface of Nunatak's runners: what a detector is, what it reads and what it leaves behind.
+//!
+//! A runner calls three functions: [`train`], [`predict`] and [`load`]. A detector implements two traits:
+//! [`Detector`] (describes itself, fits, loads) and [`FittedDetector`] (scores, saves). Everything else here serves them:
+//! [`Frame`] is the table a detector reads, [`Hyperparameters`] the checked settings, [`Artifact`] the one file that holds a
+//! trained version, [`evaluation`] the metrics and [`figures`] the plots stored beside it.
+//!
+//! Conventions that hold everywhere: a higher score is more anomalous, label 1 is an anomaly, a row is anomalous when its
+//! score is **greater than** the threshold, and the same seed with the same data gives the same bytes.
+//!
+//! # Adding a detector
+//! Implement [`Detector`] and [`FittedDetector`] in a crate that depends on this one and put the detector in the list that
+//! the runner hands to [`train`] and [`predict`] (`nunatak_linfa::all()` is the built-in one). This crate does no file or
+//! network access and starts no threads: readers come in as [`std::io::Read`], clocks and seeds as parameters.
+
+mod artifact;
+mod context;
+mod csv_reader;
+mod detector;
+mod error;
+pub mod evaluation;
+pub mod figures;
+mod frame;
+mod header;
+mod hyperparameters;
+mod preprocessing;
+mod schema;
+mod scoring;
+mod tensor;
+mod timestamp;
+mod training;
+mod validation;
+
+pub use artifact::Artifact;
+pub use context::{Context, ignore_progress};
+pub use csv_reader::CsvOptions;
+pub use detector::{Detector, DetectorSpec, FittedDetector, InputKind, SavedState};
+pub use error::DetectorError;
+pub use figures::Figure;
+pub use frame::Frame;
+pub use header::{ARTIFACT_FORMAT, ArtifactHeader, InputColumn};
+pub use hyperparameters::Hyperparameters;
+pub use preprocessing::Standardization;
+pub use schema::HyperparameterSchema;
+pub use scoring::{Predicted, find_detector, load, predict};
+pub use tensor::{Tensor, TensorData};
+pub use training::{Trained, train};

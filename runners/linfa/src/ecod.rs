@@ -1,0 +1,73 @@
+//! ECOD: tail probabilities of each feature, summed.
+
+use std::collections::BTreeMap;
+
+use nunatak_detector::{
+    Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
+    Hyperparameters, InputKind, SavedState,
+};
+use serde_json::Value;
+
+use crate::ecdf::Ecdf;
+use crate::rows::score_rows;
+
+const DESCRIPTION: &str = "\
+ECOD (Li et al., *ECOD: Unsupervised outlier detection using empirical cumulative distribution functions*, TKDE 2022). For each feature the negative log probability of the more extreme tail is taken, summed over the features: max(U_left, U_right, U_skew), where U_skew is the tail on the side that the feature is skewed to.
+
+Departs from PyOD on purpose: the distributions of the training rows are frozen in the version, where PyOD mixes the rows to \
+score into them, so that a row's score would change with its batch. A value beyond all n training values counts with \
+probability 1/(n+1). Scores of the training rows are equal to PyOD's.";
+
+/// Detector `ecod`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ecod;
+
+impl Detector for Ecod {
+    fn spec(&self) -> DetectorSpec {
+        DetectorSpec {
+            name: "ecod".into(),
+            version: "1.0.0".into(),
+            title: "ECOD".into(),
+            summary: "For many features with heavy tails; fast, nothing to tune, anomalies must be extreme in single features.".into(),
+            description: DESCRIPTION.into(),
+            input_kind: InputKind::Tabular,
+            hyperparameters: HyperparameterSchema::new().build(),
+        }
+    }
+
+    fn fit(
+        &self,
+        frame: &Frame,
+        _hyperparameters: &Hyperparameters,
+        ctx: &Context<'_>,
+    ) -> Result<Box<dyn FittedDetector>, DetectorError> {
+        ctx.check_cancelled()?;
+        Ok(Box::new(FittedEcod(Ecdf::fit(frame))))
+    }
+
+    fn load(&self, artifact: &Artifact) -> Result<Box<dyn FittedDetector>, DetectorError> {
+        Ok(Box::new(FittedEcod(Ecdf::load(artifact)?)))
+    }
+}
+
+#[derive(Debug)]
+struct FittedEcod(Ecdf);
+
+impl FittedDetector for FittedEcod {
+    fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
+        score_rows(
+            frame,
+            ctx,
+            || (),
+            |(), row| self.0.score_row(row, |tails| tails.left.max(tails.right).max(tails.skewed)),
+        )
+    }
+
+    fn save(&self) -> SavedState {
+        self.0.save()
+    }
+
+    fn parameters(&self) -> BTreeMap<String, Value> {
+        BTreeMap::new()
+    }
+}

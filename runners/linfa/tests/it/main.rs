@@ -1,0 +1,7 @@
+//! One binary for all integration tests of this crate.
+
+mod gates;
+mod hostile;
+mod parity;
+mod reference;
+mod series;
