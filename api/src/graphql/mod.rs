@@ -10,8 +10,10 @@ pub mod payload;
 pub mod scalars;
 
 mod audit;
+mod dataset;
 mod member;
 mod project;
+mod upload;
 mod viewer;
 mod workspace;
 
@@ -27,6 +29,8 @@ pub struct Query(
     workspace::WorkspaceQuery,
     project::ProjectQuery,
     audit::AuditQuery,
+    upload::UploadQuery,
+    dataset::DatasetQuery,
 );
 
 /// Everything that can be changed. Expected outcomes are in the payload's `userErrors`; faults are in `errors`.
@@ -36,6 +40,8 @@ pub struct Mutation(
     workspace::WorkspaceMutation,
     project::ProjectMutation,
     member::MemberMutation,
+    upload::UploadMutation,
+    dataset::DatasetMutation,
 );
 
 /// Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.

@@ -1,12 +1,14 @@
 //! `node(id:)`: anything by its id.
 
 use async_graphql::{Context, ID, Interface, Object};
-use nunatak_domain::{ProjectId, UserId, WorkspaceId, ids::prefix_of};
+use nunatak_domain::{DatasetId, DatasetVersionId, ProjectId, UploadId, UserId, WorkspaceId, ids::prefix_of};
 
 use super::{
     context::{ContextExt, parse_id},
+    dataset::{Dataset, DatasetVersion},
     error::ApiError,
     project::Project,
+    upload::Upload,
     viewer::User,
     workspace::Workspace,
 };
@@ -18,6 +20,9 @@ pub enum Node {
     User(User),
     Workspace(Workspace),
     Project(Project),
+    Upload(Upload),
+    Dataset(Dataset),
+    DatasetVersion(DatasetVersion),
 }
 
 #[derive(Default, Debug)]
@@ -39,6 +44,16 @@ impl NodeQuery {
             ProjectId::PREFIX => {
                 ctx.load(parse_id::<ProjectId>(&id, "id")?).await?.map(|found| Node::Project(found.into()))
             }
+            UploadId::PREFIX => {
+                ctx.load(parse_id::<UploadId>(&id, "id")?).await?.map(|found| Node::Upload(found.into()))
+            }
+            DatasetId::PREFIX => {
+                ctx.load(parse_id::<DatasetId>(&id, "id")?).await?.map(|found| Node::Dataset(found.into()))
+            }
+            DatasetVersionId::PREFIX => ctx
+                .load(parse_id::<DatasetVersionId>(&id, "id")?)
+                .await?
+                .map(|found| Node::DatasetVersion(found.into())),
             _ => None,
         })
     }

@@ -1,8 +1,8 @@
 //! Public ids: `UUIDv7` inside, TypeID text outside (`ver_01j…`, the TypeID specification 0.3).
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Mutex};
 
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use crate::Timestamp;
 
@@ -46,6 +46,15 @@ pub fn prefix_of(text: &str) -> &str {
     text.rsplit_once('_').map_or("", |(prefix, _)| prefix)
 }
 
+/// Counts up within a millisecond, so that what one process makes later sorts later.
+static SEQUENCE: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
+fn uuid_v7(now: Timestamp) -> Uuid {
+    let micros = now.micros().max(0).unsigned_abs();
+    let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(&SEQUENCE, micros / 1_000_000, nanos))
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(
         $(#[$doc])*
@@ -55,13 +64,10 @@ macro_rules! ids {
         impl $name {
             pub const PREFIX: &'static str = $prefix;
 
-            /// A fresh id whose order is that of `now`; the rest of its bits are random.
+            /// A fresh id, ordered by `now` and after every id that this process made before.
             #[must_use]
             pub fn new(now: Timestamp) -> Self {
-                let micros = now.micros().max(0).unsigned_abs();
-                let time = uuid::Timestamp::from_unix(
-                    uuid::NoContext, micros / 1_000_000, ((micros % 1_000_000) * 1_000) as u32);
-                Self(Uuid::new_v7(time))
+                Self(uuid_v7(now))
             }
         }
         impl fmt::Display for $name {
@@ -152,5 +158,8 @@ mod tests {
         let early = JobId::new(Timestamp::from_micros(1_700_000_000_000_000));
         let late = JobId::new(Timestamp::from_micros(1_700_000_000_001_000));
         assert!(early < late && early.to_string() < late.to_string());
+        let same = Timestamp::from_micros(1_700_000_000_002_000);
+        let burst: Vec<JobId> = (0..1000).map(|_| JobId::new(same)).collect();
+        assert!(burst.is_sorted() && late < burst[0]);
     }
 }

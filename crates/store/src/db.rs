@@ -1,11 +1,11 @@
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
     Statement, TransactionTrait, Value,
 };
 
-use crate::StoreError;
+use crate::{StoreError, jobs::JobOptions};
 
 /// Where the database is and how hard it may be used.
 #[derive(Debug, Clone)]
@@ -15,13 +15,37 @@ pub struct StoreOptions {
     pub max_connections: u32,
     /// No statement runs longer (PostgreSQL).
     pub statement_timeout: Duration,
+    /// Where the files are: `blobs/` whole ones, `uploads/` those on their way in. Beside the SQLite file,
+    /// else `nunatak-data` in the working directory, unless set.
+    pub data_dir: PathBuf,
+    /// Largest file that may be uploaded, in bytes.
+    pub max_upload_bytes: i64,
+    pub jobs: JobOptions,
 }
+
+/// A day of vibration at 100 kHz is 35 GB as doubles; what is larger is more likely a mistake.
+const MAX_UPLOAD_BYTES: i64 = 50 << 30;
 
 impl StoreOptions {
     #[must_use]
     pub fn new(database_url: impl Into<String>) -> Self {
-        Self { database_url: database_url.into(), max_connections: 16, statement_timeout: Duration::from_secs(30) }
+        let database_url = database_url.into();
+        Self {
+            data_dir: default_data_dir(&database_url),
+            database_url,
+            max_connections: 16,
+            statement_timeout: Duration::from_secs(30),
+            max_upload_bytes: MAX_UPLOAD_BYTES,
+            jobs: JobOptions::default(),
+        }
     }
+}
+
+fn default_data_dir(database_url: &str) -> PathBuf {
+    let file = database_url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"));
+    let path = file.map(|file| file.split('?').next().unwrap_or(file)).filter(|path| !path.contains(":memory:"));
+    let beside = path.and_then(|path| PathBuf::from(path).parent().map(|parent| parent.join("nunatak-data")));
+    beside.unwrap_or_else(|| PathBuf::from("nunatak-data"))
 }
 
 /// A pool to read with and one to write with. On SQLite the second has a single connection: writers queue

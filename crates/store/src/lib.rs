@@ -53,6 +53,8 @@ struct Inner {
     authorizer: Authorizer,
     clock: Arc<dyn Clock>,
     bus: Bus,
+    files: files::FileStore,
+    jobs: jobs::JobOptions,
 }
 
 impl Store {
@@ -66,7 +68,8 @@ impl Store {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let db = db::Db::connect(options).await?;
-        Ok(Self(Arc::new(Inner { db, authorizer, clock, bus: Bus::default() })))
+        let files = files::FileStore::open(&options.data_dir, options.max_upload_bytes).await?;
+        Ok(Self(Arc::new(Inner { db, authorizer, clock, bus: Bus::default(), files, jobs: options.jobs })))
     }
 
     #[must_use]

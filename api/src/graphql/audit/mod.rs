@@ -14,6 +14,7 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct AuditEvent(AuditRecord);
 
+/// Something that was done: who, what, to which, when. Never changed, never removed.
 #[Object]
 impl AuditEvent {
     /// `aud_…`

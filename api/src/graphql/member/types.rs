@@ -18,6 +18,7 @@ impl From<MemberRecord> for Member {
     }
 }
 
+/// A user with a role in a workspace or project.
 #[Object]
 impl Member {
     /// Who.

@@ -22,6 +22,7 @@ impl From<ProjectRecord> for Project {
     }
 }
 
+/// Holds datasets, models, jobs and their results; may be tied to one git repository.
 #[Object]
 impl Project {
     /// `prj_…`

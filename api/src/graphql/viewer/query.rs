@@ -14,6 +14,7 @@ use super::{
 #[derive(Debug)]
 pub struct Viewer;
 
+/// You.
 #[Object]
 impl Viewer {
     /// Your account; null when the request came without credentials, or with a job's token.

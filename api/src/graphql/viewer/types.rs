@@ -12,6 +12,7 @@ impl From<UserRecord> for User {
     }
 }
 
+/// Somebody, or a program (service account), that uses Nunatak.
 #[Object]
 impl User {
     /// `usr_…`
@@ -72,6 +73,7 @@ impl From<ApiTokenRecord> for ApiToken {
     }
 }
 
+/// A secret that a program signs in with. The secret itself is shown once, when it is made.
 #[Object]
 impl ApiToken {
     /// `tok_…`

@@ -22,6 +22,7 @@ impl From<WorkspaceRecord> for Workspace {
     }
 }
 
+/// A team's space; holds projects and members.
 #[Object]
 impl Workspace {
     /// `ws_…`

@@ -1,9 +1,26 @@
 //! Files: uploads on their way in, and the content-addressed blobs that they become.
+//!
+//! A file is announced (`uploads`), sent (`write`), checked and named by its SHA-256 (`complete`), and read
+//! back by whoever may see what refers to it (`download`, `read`, `scores`). Only `disk` knows paths.
+
+mod complete;
+mod disk;
+mod download;
+mod read;
+mod scores;
+mod uploads;
+mod write;
+
+pub(crate) use disk::{FileStore, open_blob_blocking};
+pub(crate) use download::named_by_job;
+pub(crate) use scores::Layout;
+pub use uploads::{NewUpload, UploadRecord};
+pub use write::{PartRange, UploadWriteError};
 
 use nunatak_domain::{Problem, ProjectId, UploadId, UploadStatus};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use crate::{Store, StoreError, entities::uploads};
+use crate::{Store, StoreError, entities};
 
 /// A whole, checked file: what a completed upload stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +40,8 @@ impl Store {
         upload: UploadId,
         project: ProjectId,
     ) -> Result<BlobRecord, StoreError> {
-        let row = uploads::Entity::find_by_id(upload.0)
-            .filter(uploads::Column::ProjectId.eq(project.0))
+        let row = entities::uploads::Entity::find_by_id(upload.0)
+            .filter(entities::uploads::Column::ProjectId.eq(project.0))
             .one(db)
             .await?
             .ok_or_else(|| Problem::new("NOT_FOUND", "there is no such upload in this project"))?;

@@ -93,13 +93,23 @@ impl Store {
     }
 
     /// A token for a user of this very installation, made by the process that owns the database: the
-    /// embedded runner's, or `nunatak token create` on the server's machine.
+    /// embedded runner's, or `nunatak token create` on the server's machine. The user's earlier token of the
+    /// same name ends.
     ///
     /// # Errors
     /// As for [`Store::create_api_token`].
     pub async fn create_local_token(&self, user: UserId, new: &NewApiToken) -> Result<String, StoreError> {
         let (secret, row) = self.new_token_row(user, user, new)?;
-        row.insert(self.0.db.write()).await?;
+        let txn = self.0.db.begin().await?;
+        api_tokens::Entity::update_many()
+            .col_expr(api_tokens::Column::RevokedAt, Expr::value(self.now().micros()))
+            .filter(api_tokens::Column::UserId.eq(user.0))
+            .filter(api_tokens::Column::Name.eq(new.name.as_str()))
+            .filter(api_tokens::Column::RevokedAt.is_null())
+            .exec(&txn)
+            .await?;
+        row.insert(&txn).await?;
+        txn.commit().await?;
         Ok(secret)
     }
 

@@ -1,5 +1,35 @@
 //! Versions: registering, reading, finding.
+//!
+//! - `new`, `register`, `log`: what a version is made from, and how it gets in.
+//! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
+//! - `find`, `compile`, `conditions`, `order`, `cursor`: the filtered, ordered page.
+//! - `edit`: what may still change, and deletion.
+//!
+//! To filter by one more thing: a variant in `nunatak_domain::filter::VersionFilter`, an arm in `compile`,
+//! an arm in the naive evaluator of `tests/it/versions/naive.rs`.
 
+mod compile;
+mod conditions;
+mod cursor;
+mod edit;
+mod find;
+mod log;
 mod new;
+mod order;
+pub(crate) mod read;
+mod record;
+pub(crate) mod register;
+pub(crate) mod sql;
+mod values;
 
+pub(crate) use conditions::escape;
+pub use edit::VersionChange;
+pub use find::{COUNT_CAP, Count};
+pub use log::{LogVersion, TargetModel};
 pub use new::{Artifact, DatasetOrigin, Git, MetricPoint, NewFigure, NewVersion};
+pub use read::VersionDocuments;
+pub use record::VersionRecord;
+pub use register::{MAX_FIGURES, MAX_KEYS, MAX_TAGS};
+
+#[cfg(test)]
+mod tests;

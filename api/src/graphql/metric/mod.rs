@@ -1,0 +1,3 @@
+mod input;
+
+pub use input::MetricInput;

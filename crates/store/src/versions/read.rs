@@ -1,0 +1,261 @@
+//! Versions one by one and in batches, always with one actor's eyes.
+
+use std::{collections::HashMap, hash::Hash};
+
+use nunatak_domain::{AliasName, ModelId, Page, PageRequest, Scalar, VersionId};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Value, ColumnTrait};
+use serde_json::Value as Json;
+
+use super::{
+    VersionRecord,
+    record::COLUMNS,
+    sql::{Binds, visible},
+    values::scalar,
+};
+use crate::{Actor, Store, StoreError, db, entities::versions, paging::page_by_id, scope};
+
+/// What is too large for every list: asked for by itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct VersionDocuments {
+    pub environment: Option<Json>,
+    pub input_schema: Option<Json>,
+}
+
+impl Store {
+    /// # Errors
+    /// Database.
+    pub async fn versions_by_ids(
+        &self,
+        actor: &Actor,
+        ids: &[VersionId],
+    ) -> Result<HashMap<VersionId, VersionRecord>, StoreError> {
+        let found = self.versions_where(self.0.db.read(), actor, "id", ids.iter().map(|id| id.0)).await?;
+        Ok(found.into_iter().map(|version| (version.id, version)).collect())
+    }
+
+    /// # Errors
+    /// Database.
+    pub async fn versions_by_rows(
+        &self,
+        actor: &Actor,
+        rows: &[i64],
+    ) -> Result<HashMap<i64, VersionRecord>, StoreError> {
+        let found = self.versions_where(self.0.db.read(), actor, "row_id", rows.iter().copied()).await?;
+        Ok(found.into_iter().map(|version| (version.row, version)).collect())
+    }
+
+    /// # Errors
+    /// `NotFound` for what is absent or hidden, database.
+    pub async fn version(&self, actor: &Actor, id: VersionId) -> Result<VersionRecord, StoreError> {
+        self.version_in(self.0.db.read(), actor, id).await
+    }
+
+    pub(crate) async fn version_in(
+        &self,
+        db: &impl ConnectionTrait,
+        actor: &Actor,
+        id: VersionId,
+    ) -> Result<VersionRecord, StoreError> {
+        self.versions_where(db, actor, "id", [id.0]).await?.pop().ok_or(StoreError::NotFound("version"))
+    }
+
+    async fn versions_where<V: Into<Value>>(
+        &self,
+        db: &impl ConnectionTrait,
+        actor: &Actor,
+        column: &str,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        let (visible, mut binds) = visible(self, actor);
+        let values = binds.list(values);
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = format!("SELECT {COLUMNS} FROM versions WHERE {visible} AND versions.{column} IN ({values})");
+        let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
+        rows.iter().map(VersionRecord::read).collect()
+    }
+
+    /// The version with that number, if the actor may see it.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn version_by_number(
+        &self,
+        actor: &Actor,
+        model: ModelId,
+        number: i64,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        let (visible, mut binds) = visible(self, actor);
+        let (model, number) = (binds.bind(model.0), binds.bind(number));
+        let condition = format!("{visible} AND versions.model_id = {model} AND versions.number = {number}");
+        self.version_where(&condition, binds).await
+    }
+
+    /// The version at which an alias points, if the actor may see it.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn version_by_alias(
+        &self,
+        actor: &Actor,
+        model: ModelId,
+        alias: &AliasName,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        let (visible, mut binds) = visible(self, actor);
+        let (model, alias) = (binds.bind(model.0), binds.bind(alias.as_str()));
+        let condition = format!(
+            "{visible} AND versions.row_id = \
+             (SELECT a.version_row FROM aliases a WHERE a.model_id = {model} AND a.name = {alias})"
+        );
+        self.version_where(&condition, binds).await
+    }
+
+    async fn version_where(&self, condition: &str, binds: Binds) -> Result<Option<VersionRecord>, StoreError> {
+        let db = self.0.db.read();
+        let text = format!("SELECT {COLUMNS} FROM versions WHERE {condition}");
+        let row = db.query_one_raw(db::sql(db, &text, binds.into_values())).await?;
+        row.as_ref().map(VersionRecord::read).transpose()
+    }
+
+    /// The newest version of each model that the actor may see.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn latest_versions(
+        &self,
+        actor: &Actor,
+        models: &[ModelId],
+    ) -> Result<HashMap<ModelId, VersionRecord>, StoreError> {
+        let db = self.0.db.read();
+        let (visible, mut binds) = visible(self, actor);
+        let models = binds.list(models.iter().map(|model| model.0));
+        let text = format!(
+            "SELECT {COLUMNS} FROM versions WHERE versions.row_id IN (SELECT MAX(versions.row_id) FROM versions \
+             WHERE {visible} AND versions.model_id IN ({models}) GROUP BY versions.model_id)"
+        );
+        let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
+        let found = rows.iter().map(VersionRecord::read).collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().map(|version| (version.model, version)).collect())
+    }
+
+    /// The versions that were made from this one, newest first.
+    ///
+    /// # Errors
+    /// `INVALID_CURSOR`, database.
+    pub async fn version_children(
+        &self,
+        actor: &Actor,
+        parent: &VersionRecord,
+        page: &PageRequest,
+    ) -> Result<Page<VersionRecord>, StoreError> {
+        let select = versions::Entity::find()
+            .filter(scope::versions_visible(self, actor))
+            .filter(versions::Column::ParentRow.eq(parent.row));
+        let list = format!("children-{}", parent.id);
+        let page = page_by_id(self.0.db.read(), select, versions::Column::Id, &list, page, |row| row.id).await?;
+        let items = page.items.into_iter().map(|(cursor, row)| Ok((cursor, VersionRecord::of(row, parent.project)?)));
+        let items = items.collect::<Result<_, StoreError>>()?;
+        Ok(Page { items, has_previous: page.has_previous, has_next: page.has_next })
+    }
+
+    /// The large documents of some versions.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn version_documents(
+        &self,
+        actor: &Actor,
+        rows: &[i64],
+    ) -> Result<HashMap<i64, VersionDocuments>, StoreError> {
+        let (visible, binds) = visible_rows(self, actor, rows);
+        let text = format!("SELECT row_id, environment, input_schema FROM versions WHERE row_id IN {visible}");
+        let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
+        let found = self.children(&text, binds, "row_id", |row| {
+            Ok(VersionDocuments {
+                environment: json(row.try_get("", "environment")?),
+                input_schema: json(row.try_get("", "input_schema")?),
+            })
+        });
+        let single = |(row, mut documents): (i64, Vec<_>)| Some((row, documents.pop()?));
+        Ok(found.await?.into_iter().filter_map(single).collect())
+    }
+
+    /// The hyperparameters of some versions, by key; those with one of `keys` if any are given.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn hyperparameters_of(
+        &self,
+        actor: &Actor,
+        rows: &[i64],
+        keys: Option<&[String]>,
+    ) -> Result<HashMap<i64, Vec<(String, Scalar)>>, StoreError> {
+        self.values_of("hyperparameters", actor, rows, keys).await
+    }
+
+    /// The parameters of some versions, by key; those with one of `keys` if any are given.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn parameters_of(
+        &self,
+        actor: &Actor,
+        rows: &[i64],
+        keys: Option<&[String]>,
+    ) -> Result<HashMap<i64, Vec<(String, Scalar)>>, StoreError> {
+        self.values_of("parameters", actor, rows, keys).await
+    }
+
+    async fn values_of(
+        &self,
+        table: &str,
+        actor: &Actor,
+        rows: &[i64],
+        keys: Option<&[String]>,
+    ) -> Result<HashMap<i64, Vec<(String, Scalar)>>, StoreError> {
+        let (visible, mut binds) = visible_rows(self, actor, rows);
+        let named = named(keys, &mut binds);
+        let text = format!(
+            "SELECT x.version_row, k.name, x.kind, x.number, x.text FROM {table} x JOIN keys k ON k.id = x.key_id \
+             WHERE x.version_row IN {visible}{named} ORDER BY x.version_row, k.name"
+        );
+        self.children(&text, binds, "version_row", |row| {
+            let value = scalar(row.try_get("", "kind")?, row.try_get("", "number")?, row.try_get("", "text")?);
+            Ok((row.try_get("", "name")?, value))
+        })
+        .await
+    }
+
+    /// Runs a statement and gathers its rows under the key in the column `parent`, in their order.
+    pub(crate) async fn children<K: Eq + Hash + sea_orm::TryGetable, T>(
+        &self,
+        text: &str,
+        binds: Binds,
+        parent: &str,
+        read: impl Fn(&QueryResult) -> Result<T, DbErr>,
+    ) -> Result<HashMap<K, Vec<T>>, StoreError> {
+        let db = self.0.db.read();
+        let mut found: HashMap<K, Vec<T>> = HashMap::new();
+        for row in db.query_all_raw(db::sql(db, text, binds.into_values())).await? {
+            found.entry(row.try_get("", parent)?).or_default().push(read(&row)?);
+        }
+        Ok(found)
+    }
+}
+
+/// `(SELECT …)`: those of `rows` that are versions that the actor may see.
+pub(crate) fn visible_rows(store: &Store, actor: &Actor, rows: &[i64]) -> (String, Binds) {
+    let (visible, mut binds) = visible(store, actor);
+    // No row has the number -1: an empty list is not SQL.
+    let rows = binds.list(rows.iter().copied().chain([-1]));
+    (format!("(SELECT versions.row_id FROM versions WHERE {visible} AND versions.row_id IN ({rows}))"), binds)
+}
+
+/// ` AND k.name IN (…)` for the keys asked for, nothing for all.
+pub(crate) fn named(keys: Option<&[String]>, binds: &mut Binds) -> String {
+    let Some(keys) = keys else { return String::new() };
+    let keys = keys.iter().filter(|key| !key.contains('\0')).map(String::as_str);
+    // No key is empty: an empty list is not SQL.
+    format!(" AND k.name IN ({})", binds.list(keys.chain([""])))
+}

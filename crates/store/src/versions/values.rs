@@ -1,0 +1,83 @@
+//! Typed values of hyperparameters and parameters in rows.
+//!
+//! `kind` tells the type; a number is in `number`, a string in `text` with its beginning in `text_head`,
+//! anything else as JSON in `text`. So `number` and `text_head` are set for one type only, and an index on
+//! them finds no value of another type.
+
+use nunatak_domain::{Key, Problem, Scalar};
+use sea_orm::{ConnectionTrait, DbErr, Value};
+
+use super::sql::{insert_rows, plain_text};
+
+/// PostgreSQL refuses index entries above 2.7 kB: only this many characters of a string are indexed.
+pub(crate) const HEAD_CHARS: usize = 200;
+
+const NUMBER: i16 = 0;
+const STRING: i16 = 1;
+pub(crate) const BOOLEAN: i16 = 2;
+const JSON: i16 = 3;
+
+/// The indexed beginning of a string.
+pub(crate) fn head(text: &str) -> &str {
+    text.char_indices().nth(HEAD_CHARS).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Refuses what no database can keep, naming `field` and the key.
+pub(super) fn check(values: &[(Key, Scalar)], field: &str) -> Result<(), Problem> {
+    for (key, value) in values {
+        match value {
+            Scalar::String(text) => plain_text(text, key.as_str()).map_err(|problem| problem.at(field))?,
+            // The column of numbers is NULL for other types: a NaN, which is kept as NULL, would be of none.
+            Scalar::Number(number) if number.is_nan() => {
+                let problem = Problem::new("INVALID_INPUT", "NaN is no value; leave the key out");
+                return Err(problem.at(key.as_str()).at(field));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Writes `values` into `table` (`hyperparameters` or `parameters`).
+pub(super) async fn insert(
+    db: &impl ConnectionTrait,
+    table: &str,
+    (version_row, project_row): (i64, i64),
+    values: &[(Key, Scalar)],
+    key_ids: &[i64],
+) -> Result<(), DbErr> {
+    let rows = values.iter().zip(key_ids).map(|((_, value), key_id)| {
+        let (kind, number, text, text_head) = columns(value);
+        [
+            version_row.into(),
+            (*key_id).into(),
+            project_row.into(),
+            kind.into(),
+            Value::Double(number),
+            Value::String(text),
+            Value::String(text_head),
+        ]
+    });
+    let head = format!("INSERT INTO {table} (version_row, key_id, project_row, kind, number, text, text_head)");
+    insert_rows(db, &head, "", rows).await
+}
+
+fn columns(value: &Scalar) -> (i16, Option<f64>, Option<String>, Option<String>) {
+    match value {
+        Scalar::Number(number) => (NUMBER, Some(*number), None, None),
+        Scalar::String(text) => (STRING, None, Some(text.clone()), Some(head(text).to_owned())),
+        Scalar::Boolean(value) => (BOOLEAN, None, Some(value.to_string()), None),
+        Scalar::Json(value) => (JSON, None, Some(value.to_string()), None),
+    }
+}
+
+/// The value that a row keeps.
+pub(super) fn scalar(kind: i16, number: Option<f64>, text: Option<String>) -> Scalar {
+    let text = text.unwrap_or_default();
+    match kind {
+        NUMBER => Scalar::Number(number.unwrap_or(f64::NAN)),
+        STRING => Scalar::String(text),
+        BOOLEAN => Scalar::Boolean(text == "true"),
+        _ => Scalar::Json(serde_json::from_str(&text).unwrap_or(serde_json::Value::Null)),
+    }
+}

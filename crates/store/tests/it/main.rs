@@ -1,0 +1,7 @@
+//! The store through its public face, on SQLite, and on PostgreSQL where `NUNATAK_TEST_DATABASE` names one.
+
+mod datasets;
+mod downloads;
+mod files;
+mod fixture;
+mod jobs;
