@@ -9,11 +9,21 @@ pub mod node;
 pub mod payload;
 pub mod scalars;
 
+mod alias;
 mod audit;
 mod dataset;
+mod detector;
+mod figure;
+mod job;
 mod member;
+mod metric;
+mod model;
+mod prediction;
 mod project;
+mod runner;
+mod tag;
 mod upload;
+mod version;
 mod viewer;
 mod workspace;
 
@@ -31,6 +41,13 @@ pub struct Query(
     audit::AuditQuery,
     upload::UploadQuery,
     dataset::DatasetQuery,
+    detector::DetectorQuery,
+    runner::RunnerQuery,
+    job::JobQuery,
+    prediction::PredictionQuery,
+    model::ModelQuery,
+    version::VersionQuery,
+    tag::TagQuery,
 );
 
 /// Everything that can be changed. Expected outcomes are in the payload's `userErrors`; faults are in `errors`.
@@ -42,11 +59,19 @@ pub struct Mutation(
     member::MemberMutation,
     upload::UploadMutation,
     dataset::DatasetMutation,
+    runner::RunnerMutation,
+    job::JobMutation,
+    job::JobReportMutation,
+    model::ModelMutation,
+    version::VersionMutation,
+    alias::AliasMutation,
+    tag::TagMutation,
+    metric::MetricMutation,
 );
 
 /// Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.
 #[derive(MergedSubscription, Default, Debug)]
-pub struct Subscription(live::LiveSubscription);
+pub struct Subscription(live::LiveSubscription, job::JobSubscription);
 
 pub type ApiSchema = Schema<Query, Mutation, Subscription>;
 

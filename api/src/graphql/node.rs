@@ -1,13 +1,20 @@
 //! `node(id:)`: anything by its id.
 
 use async_graphql::{Context, ID, Interface, Object};
-use nunatak_domain::{DatasetId, DatasetVersionId, ProjectId, UploadId, UserId, WorkspaceId, ids::prefix_of};
+use nunatak_domain::{
+    DatasetId, DatasetVersionId, DetectorId, JobId, PredictionId, ProjectId, RunnerId, UploadId, UserId, WorkspaceId,
+    ids::prefix_of,
+};
 
 use super::{
     context::{ContextExt, parse_id},
     dataset::{Dataset, DatasetVersion},
+    detector::Detector,
     error::ApiError,
+    job::Job,
+    prediction::Prediction,
     project::Project,
+    runner::Runner,
     upload::Upload,
     viewer::User,
     workspace::Workspace,
@@ -23,6 +30,10 @@ pub enum Node {
     Upload(Upload),
     Dataset(Dataset),
     DatasetVersion(DatasetVersion),
+    Detector(Detector),
+    Runner(Runner),
+    Job(Job),
+    Prediction(Prediction),
 }
 
 #[derive(Default, Debug)]
@@ -54,6 +65,16 @@ impl NodeQuery {
                 .load(parse_id::<DatasetVersionId>(&id, "id")?)
                 .await?
                 .map(|found| Node::DatasetVersion(found.into())),
+            DetectorId::PREFIX => {
+                ctx.load(parse_id::<DetectorId>(&id, "id")?).await?.map(|found| Node::Detector(found.into()))
+            }
+            RunnerId::PREFIX => {
+                ctx.load(parse_id::<RunnerId>(&id, "id")?).await?.map(|found| Node::Runner(found.into()))
+            }
+            JobId::PREFIX => ctx.load(parse_id::<JobId>(&id, "id")?).await?.map(|found| Node::Job(found.into())),
+            PredictionId::PREFIX => {
+                ctx.load(parse_id::<PredictionId>(&id, "id")?).await?.map(|found| Node::Prediction(found.into()))
+            }
             _ => None,
         })
     }

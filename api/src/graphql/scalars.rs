@@ -7,6 +7,7 @@ use nunatak_domain::Special;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Int64(pub i64);
 
+/// A whole number of up to 64 bits (sizes, row counts, steps), as a JSON number; text is taken, too.
 #[Scalar]
 impl ScalarType for Int64 {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -27,6 +28,7 @@ impl ScalarType for Int64 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sha256(pub String);
 
+/// A SHA-256 checksum: 64 hexadecimal digits in lower case.
 #[Scalar]
 impl ScalarType for Sha256 {
     fn parse(value: Value) -> InputValueResult<Self> {

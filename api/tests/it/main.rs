@@ -2,7 +2,9 @@
 
 mod files;
 mod identity;
+mod jobs;
 mod limits;
 mod live;
 mod organisation;
 mod schema;
+mod versions;

@@ -129,11 +129,7 @@ impl Store {
     }
 }
 
-async fn alias_target(
-    txn: &DatabaseTransaction,
-    model: ModelId,
-    name: &AliasName,
-) -> Result<Option<i64>, StoreError> {
+async fn alias_target(txn: &DatabaseTransaction, model: ModelId, name: &AliasName) -> Result<Option<i64>, StoreError> {
     let text = "SELECT version_row FROM aliases WHERE model_id = $1 AND name = $2";
     let row = txn.query_one_raw(db::sql(txn, text, vec![model.0.into(), name.as_str().into()])).await?;
     Ok(row.map(|row| row.try_get("", "version_row")).transpose()?)

@@ -1,6 +1,6 @@
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{ApiTokenId, AuditEventId, Page, PageRequest, ProjectId, Timestamp, UserId};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 
 use crate::{Store, StoreError, entities::audit_events, paging::page_by_id, scope};
@@ -65,9 +65,18 @@ impl Store {
     ///
     /// # Errors
     /// `INVALID_CURSOR`, database.
-    pub async fn audit_events(&self, actor: &Actor, page: &PageRequest) -> Result<Page<AuditRecord>, StoreError> {
+    pub async fn audit_events(
+        &self,
+        actor: &Actor,
+        project: Option<ProjectId>,
+        page: &PageRequest,
+    ) -> Result<Page<AuditRecord>, StoreError> {
         let reach = self.authorizer().reach(actor, Action::ReadAudit);
-        let select = audit_events::Entity::find().filter(scope::project_ids(audit_events::Column::ProjectId, reach));
+        let mut select =
+            audit_events::Entity::find().filter(scope::project_ids(audit_events::Column::ProjectId, reach));
+        if let Some(project) = project {
+            select = select.filter(audit_events::Column::ProjectId.eq(project.0));
+        }
         let page = page_by_id(self.0.db.read(), select, audit_events::Column::Id, "audit", page, |row| row.id).await?;
         Ok(page.map(AuditRecord::from))
     }

@@ -1,8 +1,8 @@
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    Statement, TransactionTrait, Value,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 
 use crate::{StoreError, jobs::JobOptions};
@@ -21,6 +21,28 @@ pub struct StoreOptions {
     /// Largest file that may be uploaded, in bytes.
     pub max_upload_bytes: i64,
     pub jobs: JobOptions,
+    /// Told about every statement: to log slow ones, to count them in tests.
+    pub watch: Option<StatementWatch>,
+}
+
+/// Is called with the text of a statement (never its values), how long it took and whether it failed.
+#[derive(Clone)]
+pub struct StatementWatch(Arc<dyn Fn(&str, Duration, bool) + Send + Sync>);
+
+impl StatementWatch {
+    pub fn new(watch: impl Fn(&str, Duration, bool) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(watch))
+    }
+
+    fn on(self, connection: &mut DatabaseConnection) {
+        connection.set_metric_callback(move |info| (self.0)(&info.statement.sql, info.elapsed, info.failed));
+    }
+}
+
+impl std::fmt::Debug for StatementWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StatementWatch")
+    }
 }
 
 /// A day of vibration at 100 kHz is 35 GB as doubles; what is larger is more likely a mistake.
@@ -37,12 +59,13 @@ impl StoreOptions {
             statement_timeout: Duration::from_secs(30),
             max_upload_bytes: MAX_UPLOAD_BYTES,
             jobs: JobOptions::default(),
+            watch: None,
         }
     }
 }
 
 fn default_data_dir(database_url: &str) -> PathBuf {
-    let file = database_url.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//"));
+    let file = database_url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
     let path = file.map(|file| file.split('?').next().unwrap_or(file)).filter(|path| !path.contains(":memory:"));
     let beside = path.and_then(|path| PathBuf::from(path).parent().map(|parent| parent.join("nunatak-data")));
     beside.unwrap_or_else(|| PathBuf::from("nunatak-data"))
@@ -69,15 +92,22 @@ impl Db {
                     // JIT compilation costs more than it saves on statements of milliseconds.
                     pg.options([("statement_timeout", timeout.to_string()), ("jit", "off".to_owned())])
                 });
-            let pool = Database::connect(connect).await?;
+            let mut pool = Database::connect(connect).await?;
+            if let Some(watch) = &options.watch {
+                watch.clone().on(&mut pool);
+            }
             return Ok(Self { read: pool.clone(), write: pool });
         }
-        let write = Database::connect(sqlite(options, 1)).await?;
-        let read = if options.database_url.contains(":memory:") {
+        let mut write = Database::connect(sqlite(options, 1)).await?;
+        let mut read = if options.database_url.contains(":memory:") {
             write.clone()
         } else {
             Database::connect(sqlite(options, options.max_connections)).await?
         };
+        if let Some(watch) = &options.watch {
+            watch.clone().on(&mut write);
+            watch.clone().on(&mut read);
+        }
         Ok(Self { read, write })
     }
 
@@ -92,7 +122,12 @@ impl Db {
 
     /// A transaction that may write. Inside it, use only it: on SQLite there is no second writer.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        Ok(self.write.begin().await?)
+        // Immediate: a transaction that read first and then finds another process writing could not go on.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
     }
 
     pub(crate) fn backend(&self) -> DatabaseBackend {

@@ -198,7 +198,8 @@ impl Store {
         }
         let filter = detectors::Column::Name.is_in(pairs.iter().map(|(name, _)| name));
         let rows = detectors::Entity::find().filter(filter).all(self.0.db.read()).await?;
-        let asked = |row: &detectors::Model| pairs.iter().any(|(name, version)| row.name == *name && row.version == *version);
+        let asked =
+            |row: &detectors::Model| pairs.iter().any(|(name, version)| row.name == *name && row.version == *version);
         rows.into_iter().filter(asked).map(TryInto::try_into).collect()
     }
 

@@ -2,8 +2,8 @@
 
 mod read;
 
-pub use read::FigureRecord;
 use nunatak_domain::{FigureId, PredictionId, Problem};
+pub use read::FigureRecord;
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::{

@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 pub use audit::AuditRecord;
 pub use bus::{Bus, Event};
-pub use db::StoreOptions;
+pub use db::{StatementWatch, StoreOptions};
 pub use error::StoreError;
 pub use idempotency::IdempotencyKey;
 use nunatak_authz::Authorizer;

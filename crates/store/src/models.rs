@@ -5,7 +5,10 @@ mod write;
 use std::collections::HashMap;
 
 use nunatak_domain::{ModelId, Page, PageRequest, ProjectId, Timestamp, UserId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select, sea_query::{Expr, ExprTrait, Func, LikeExpr}};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, Select,
+    sea_query::{Expr, ExprTrait, Func, LikeExpr},
+};
 
 pub use write::ModelChange;
 

@@ -9,8 +9,8 @@ use nunatak_authz::{Action, Actor};
 use nunatak_domain::{
     DatasetVersionId, JobId, Page, PageRequest, PredictionId, ProjectId, Timestamp, UserId, VersionId,
 };
-pub use scores::{ScorePage, ScoreQuery, ScoreRow};
 pub(crate) use scores::check_scores;
+pub use scores::{ScorePage, ScoreQuery, ScoreRow};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     entity::prelude::Uuid,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{DetectorId, JobStatus, Name, Page, PageRequest, Problem, RunnerId, Timestamp, UserId};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
     entity::prelude::Uuid,
     sea_query::{Expr, OnConflict},
 };
@@ -196,11 +197,7 @@ impl Store {
         Ok(found)
     }
 
-    async fn runner_detectors(
-        &self,
-        actor: &Actor,
-        filter: Expr,
-    ) -> Result<Vec<runner_detectors::Model>, StoreError> {
+    async fn runner_detectors(&self, actor: &Actor, filter: Expr) -> Result<Vec<runner_detectors::Model>, StoreError> {
         if !signed_in(actor) {
             return Ok(Vec::new());
         }

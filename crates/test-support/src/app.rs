@@ -1,9 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use nunatak_api::{ApiOptions, ApiState, TokenKeys};
 use nunatak_authz::Authorizer;
 use nunatak_domain::{ManualClock, Timestamp, UserId};
-use nunatak_store::{Store, identity::NewUser};
+use nunatak_store::{StatementWatch, Store, identity::NewUser};
 use poem::{
     Body, Endpoint, EndpointExt, Request, Response, Server,
     endpoint::BoxEndpoint,
@@ -25,6 +28,7 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     pub db: TestDb,
     endpoint: Arc<BoxEndpoint<'static, Response>>,
+    statements: Arc<Mutex<Vec<String>>>,
 }
 
 impl std::fmt::Debug for TestApp {
@@ -51,7 +55,12 @@ impl TestApp {
     /// # Panics
     /// As [`TestApp::full`].
     pub async fn with_options(options: ApiOptions) -> Self {
-        let db = TestDb::fresh().await;
+        let mut db = TestDb::fresh().await;
+        let statements: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = statements.clone();
+        db.options.watch = Some(StatementWatch::new(move |text, _, _| {
+            seen.lock().expect("no test panics while counting").push(text.to_owned());
+        }));
         let clock = Arc::new(ManualClock::starting_at(START));
         let authorizer = Authorizer::load().await.expect("the policy loads");
         let store = Store::open(&db.options, authorizer, clock.clone()).await.expect("the store opens");
@@ -59,7 +68,7 @@ impl TestApp {
         let state = ApiState { store, keys, options };
         let schema = nunatak_api::build_schema(&state);
         let endpoint = Arc::new(nunatak_api::app(state.clone(), schema).boxed());
-        Self { state, clock, db, endpoint }
+        Self { state, clock, db, endpoint, statements }
     }
 
     /// A server and an administrator's account, `ada`.
@@ -83,6 +92,15 @@ impl TestApp {
         let lifetime = Duration::from_secs(24 * 3600);
         let token = self.state.keys.access_token(user.id, self.state.store.now(), lifetime).expect("a token");
         TestUser { id: user.id, login: user.login, token }
+    }
+
+    /// The SQL statements since the last call, to count them.
+    ///
+    /// # Panics
+    /// When another test thread panicked while holding the list.
+    #[must_use]
+    pub fn statements(&self) -> Vec<String> {
+        std::mem::take(&mut *self.statements.lock().expect("no test panics while counting"))
     }
 
     /// The password of every account that [`TestApp::user`] made.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     connection::{connection, page_cost, page_request},
-    context::ContextExt,
+    context::{ContextExt, parse_optional_id},
     error::ApiError,
     viewer::User,
 };
@@ -13,6 +13,12 @@ use super::{
 /// Something that was done: who, what, to which, when. Never changed, never removed.
 #[derive(Debug, Clone)]
 pub struct AuditEvent(AuditRecord);
+
+impl From<AuditRecord> for AuditEvent {
+    fn from(record: AuditRecord) -> Self {
+        Self(record)
+    }
+}
 
 /// Something that was done: who, what, to which, when. Never changed, never removed.
 #[Object]
@@ -69,13 +75,15 @@ impl AuditQuery {
     async fn audit_events(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Those of this project only, `prj_…`.")] project: Option<ID>,
         #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
         #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
     ) -> Result<Connection<String, AuditEvent>, ApiError> {
         let page = page_request(first, after, last, before)?;
-        let page = ctx.store().audit_events(ctx.actor(), &page).await?;
-        Ok(connection(page, AuditEvent))
+        let project = parse_optional_id(project.as_ref(), "project")?;
+        let page = ctx.store().audit_events(ctx.actor(), project, &page).await?;
+        Ok(connection(page, AuditEvent::from))
     }
 }

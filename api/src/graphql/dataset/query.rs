@@ -35,7 +35,6 @@ impl DatasetQuery {
 
     /// The datasets that you may see, newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
-    #[expect(clippy::too_many_arguments, reason = "a connection has four, and each is an argument of the field")]
     async fn datasets(
         &self,
         ctx: &Context<'_>,

@@ -24,7 +24,10 @@ impl BatchKey for DetectorNamed {
     async fn load(store: &Store, actor: &Actor, keys: &[Self]) -> Result<HashMap<Self, DetectorRecord>, StoreError> {
         let pairs: Vec<(String, String)> = keys.iter().map(|key| (key.0.clone(), key.1.clone())).collect();
         let found = store.detectors_by_names(actor, &pairs).await?;
-        Ok(found.into_iter().map(|detector| (Self(detector.name.clone(), detector.version.clone()), detector)).collect())
+        Ok(found
+            .into_iter()
+            .map(|detector| (Self(detector.name.clone(), detector.version.clone()), detector))
+            .collect())
     }
 }
 

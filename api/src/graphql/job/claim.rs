@@ -2,13 +2,18 @@ use async_graphql::{ID, SimpleObject};
 use chrono::{DateTime, Utc};
 use nunatak_store::jobs::{Claim, ClaimedArtifact, ClaimedDataset};
 
-use super::{super::scalars::{Int64, Sha256}, Job};
+use super::{
+    super::scalars::{Int64, Sha256},
+    Job,
+};
 
 /// A job, and all that a runner needs to begin.
 #[derive(SimpleObject, Debug)]
 pub struct JobClaim {
     /// What to do: kind, detector, hyperparameters, seed.
     pub job: Job,
+    /// The job's project, `prj_…`: uploads of results go there.
+    pub project: ID,
     /// Counts the claims of this job; every report names it.
     pub attempt: i32,
     /// For downloads, uploads and reports of this attempt: `Authorization: Bearer …`. Good for this job alone.
@@ -62,6 +67,7 @@ pub struct ClaimArtifact {
 impl JobClaim {
     pub(super) fn new(claim: Claim, token: String) -> Self {
         Self {
+            project: claim.job.project.to_string().into(),
             attempt: claim.job.attempt,
             token,
             lease_expires_at: claim.lease_expires_at.to_utc(),

@@ -159,8 +159,7 @@ impl JobReportMutation {
         };
         let (state, job) = (ctx.state(), &claim.job);
         let names = (job.id, job.attempt, job.project);
-        let token =
-            state.keys.job_token(names, job.created_by, ctx.store().now(), state.options.job_token_lifetime)?;
+        let token = state.keys.job_token(names, job.created_by, ctx.store().now(), state.options.job_token_lifetime)?;
         Ok(ClaimJobPayload { claim: Some(JobClaim::new(claim, token)), user_errors: Vec::new() })
     }
 

@@ -96,7 +96,8 @@ impl JobResultInput {
             Self::Train(input) => Ok(JobResult::Train(Box::new(input.parse()?))),
             Self::Predict(input) => {
                 let upload = parse_id(&input.scores_upload, "scoresUpload")?;
-                let scored = scored(input.row_count, input.anomaly_count, input.threshold, &input.metrics, input.figures)?;
+                let scored =
+                    scored(input.row_count, input.anomaly_count, input.threshold, &input.metrics, input.figures)?;
                 Ok(JobResult::Predict(upload, scored))
             }
             Self::Evaluate(input) => {
@@ -154,8 +155,7 @@ fn object(given: Option<Json<Value>>, field: &str) -> Result<Map<String, Value>,
 
 fn metrics(given: &[MetricInput]) -> Result<Vec<ReportedMetric>, Problem> {
     let parsed = given.iter().enumerate().map(|(place, metric)| {
-        let (key, value, step) =
-            metric.parse().map_err(|problem| problem.at(place.to_string()).at("metrics"))?;
+        let (key, value, step) = metric.parse().map_err(|problem| problem.at(place.to_string()).at("metrics"))?;
         Ok(ReportedMetric { key, value, step })
     });
     parsed.collect()

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use async_graphql::{Context, ID, Subscription};
+use async_graphql::{Context, Error, ID, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 use nunatak_domain::{JobId, PageRequest, ProjectId};
 use nunatak_store::{
@@ -44,7 +44,7 @@ impl JobSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Only this job.")] job: Option<ID>,
         #[graphql(desc = "Only jobs of this project.")] project: Option<ID>,
-    ) -> Result<impl Stream<Item = Result<Job, ApiError>> + use<>, ApiError> {
+    ) -> Result<impl Stream<Item = Result<Job, Error>> + use<>, ApiError> {
         let follower = Follower {
             state: ctx.state().clone(),
             credential: ctx.request().credential.clone(),
@@ -65,7 +65,7 @@ impl JobSubscription {
 
 impl Follower {
     /// The jobs to send after what was heard; `None` once the client's token has ended.
-    async fn answer(&self, heard: Vec<Heard>) -> Option<Vec<Result<Job, ApiError>>> {
+    async fn answer(&self, heard: Vec<Heard>) -> Option<Vec<Result<Job, Error>>> {
         let mut changed = BTreeSet::new();
         let mut missed = false;
         for heard in heard {
@@ -83,7 +83,9 @@ impl Follower {
         // Asked again each time: roles change and tokens end.
         let actor = authenticate(&self.state, &self.credential).await.ok()?;
         let found = match (missed, self.job) {
-            (true, Some(job)) => self.state.store.jobs_by_ids(&actor, &[job]).await.map(|found| sorted(found.into_values())),
+            (true, Some(job)) => {
+                self.state.store.jobs_by_ids(&actor, &[job]).await.map(|found| sorted(found.into_values()))
+            }
             (true, None) => {
                 let filter = JobFilter { project: self.project, ..JobFilter::default() };
                 let newest = PageRequest::first(PageRequest::MAX.unsigned_abs());
@@ -97,7 +99,7 @@ impl Follower {
         };
         Some(match found {
             Ok(jobs) => jobs.into_iter().map(|job| Ok(Job::from(job))).collect(),
-            Err(error) => vec![Err(error.into())],
+            Err(error) => vec![Err(ApiError::from(error).into())],
         })
     }
 

@@ -72,6 +72,7 @@ impl From<JobRecord> for Job {
     }
 }
 
+/// One training, prediction or evaluation that was asked for. Runners carry it out.
 #[Object]
 impl Job {
     /// `job_…`

@@ -19,7 +19,7 @@ pub struct Score {
 }
 
 /// Scores in the dataset's order.
-#[derive(SimpleObject, Debug)]
+#[derive(SimpleObject)]
 pub struct ScoreConnection {
     /// The scores. With `onlyAnomalies` a page may have fewer than asked for although there are more: anomalies
     /// are looked for in part of a large dataset at a time.
@@ -49,7 +49,8 @@ impl ScoreConnection {
 /// A cursor of scores is the row's number; it is opaque to clients all the same.
 pub(super) fn parse_cursor(after: Option<&String>) -> Result<Option<i64>, StoreError> {
     let parse = |text: &String| {
-        let problem = || Problem::new("INVALID_CURSOR", "this cursor does not belong to scores; start again without it");
+        let problem =
+            || Problem::new("INVALID_CURSOR", "this cursor does not belong to scores; start again without it");
         text.parse().map_err(|_| StoreError::from(problem()))
     };
     after.map(parse).transpose()

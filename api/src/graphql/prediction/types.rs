@@ -12,6 +12,7 @@ use super::{
         context::ContextExt,
         dataset::DatasetVersion,
         error::ApiError,
+        figure::{Figure, FiguresOfPrediction},
         job::Job,
         project::Project,
         scalars::{Int64, NonFinite},
@@ -55,6 +56,7 @@ impl From<PredictionRecord> for Prediction {
     }
 }
 
+/// A version applied to a dataset: a score for each row, or (an evaluation) metrics only.
 #[Object]
 impl Prediction {
     /// `prd_…`
@@ -100,6 +102,12 @@ impl Prediction {
     /// How well the scores agree with the labels, where the dataset has some.
     async fn metrics(&self) -> Vec<PredictionMetric> {
         self.0.metrics.iter().map(Into::into).collect()
+    }
+
+    /// Plots of the scores, in the runner's order.
+    async fn figures(&self, ctx: &Context<'_>) -> Result<Vec<Figure>, ApiError> {
+        let figures = ctx.load(FiguresOfPrediction(self.0.id)).await?.unwrap_or_default();
+        Ok(figures.into_iter().map(Figure::from).collect())
     }
 
     /// Who asked for it.

@@ -1,14 +1,19 @@
 use async_graphql::{Context, ID, Object, connection::Connection};
 use chrono::{DateTime, Utc};
 use nunatak_authz::Action;
-use nunatak_store::organisation::ProjectRecord;
+use nunatak_store::{jobs::JobFilter, models::ModelFilter, organisation::ProjectRecord};
 
 use super::super::{
+    audit::AuditEvent,
     connection::{connection, page_cost, page_request},
     context::ContextExt,
+    dataset::Dataset,
     error::ApiError,
+    job::Job,
     member::{Member, RoleInProject},
+    model::Model,
     scalars::Role,
+    tag::Tag,
     workspace::Workspace,
 };
 
@@ -79,5 +84,82 @@ impl Project {
         let page = page_request(first, after, last, before)?;
         let permit = ctx.store().project_permit(ctx.actor(), Action::ReadMembers, self.0.id).await?;
         Ok(connection(ctx.store().members(&permit, &page).await?, Member::from))
+    }
+
+    /// Its models, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn models(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, Model>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        let filter = ModelFilter { project: Some(self.0.id), ..ModelFilter::default() };
+        let page = ctx.store().models(ctx.actor(), &filter, &page).await?;
+        Ok(connection(page, Model::from))
+    }
+
+    /// Its datasets, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn datasets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, Dataset>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        let page = ctx.store().datasets(ctx.actor(), Some(self.0.id), &page).await?;
+        Ok(connection(page, Dataset::from))
+    }
+
+    /// Its jobs, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, Job>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        let filter = JobFilter { project: Some(self.0.id), ..JobFilter::default() };
+        let page = ctx.store().job_page(ctx.actor(), &filter, &page).await?;
+        Ok(connection(page, Job::from))
+    }
+
+    /// The tags that its versions may carry, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn tags(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, Tag>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        let page = ctx.store().tags(ctx.actor(), Some(self.0.id), &page).await?;
+        Ok(connection(page, Tag::from))
+    }
+
+    /// What was done in it, newest first. Maintainers and above.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn audit_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, AuditEvent>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        let page = ctx.store().audit_events(ctx.actor(), Some(self.0.id), &page).await?;
+        Ok(connection(page, AuditEvent::from))
     }
 }

@@ -5,12 +5,7 @@ use nunatak_store::{StoreError, detectors::NewDetector, runners::NewRunner};
 use serde_json::Value;
 
 use super::{
-    super::{
-        context::ContextExt,
-        detector::InputKind,
-        error::ApiError,
-        payload::UserError,
-    },
+    super::{context::ContextExt, detector::InputKind, error::ApiError, payload::UserError},
     Runner,
 };
 

@@ -16,7 +16,9 @@ pub struct RunnerQuery;
 #[Object]
 impl RunnerQuery {
     /// A runner by its id; null where there is none.
-    async fn runner(&self, ctx: &Context<'_>, #[graphql(desc = "`rnr_…`")] id: ID) -> Result<Option<Runner>, ApiError> {
+    async fn runner(
+        &self, ctx: &Context<'_>, #[graphql(desc = "`rnr_…`")] id: ID
+    ) -> Result<Option<Runner>, ApiError> {
         Ok(ctx.load(parse_id::<RunnerId>(&id, "id")?).await?.map(Runner::from))
     }
 

@@ -69,11 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// Database.
-    pub async fn aliases_of(
-        &self,
-        actor: &Actor,
-        rows: &[i64],
-    ) -> Result<HashMap<i64, Vec<AliasRecord>>, StoreError> {
+    pub async fn aliases_of(&self, actor: &Actor, rows: &[i64]) -> Result<HashMap<i64, Vec<AliasRecord>>, StoreError> {
         let (visible, binds) = visible_rows(self, actor, rows);
         let text = format!("SELECT {COLUMNS} FROM aliases a WHERE a.version_row IN {visible} ORDER BY a.name");
         self.children(&text, binds, "version_row", read).await
@@ -136,8 +132,7 @@ impl Store {
             .column(models::Column::Id)
             .filter(models::Column::Id.eq(model.0))
             .filter(scope::project_ids(models::Column::ProjectId, reach));
-        let mut select =
-            alias_moves::Entity::find().filter(alias_moves::Column::ModelId.in_subquery(seen_query(seen)));
+        let mut select = alias_moves::Entity::find().filter(alias_moves::Column::ModelId.in_subquery(seen_query(seen)));
         if let Some(name) = name {
             select = select.filter(alias_moves::Column::Name.eq(name.as_str()));
         }

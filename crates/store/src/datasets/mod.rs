@@ -1,12 +1,13 @@
 //! Datasets: tables with immutable, numbered versions, each a CSV file and what was found in it.
 //!
-//! A file is profiled (`profile`, `column`, `table`) before anything is written (`write`), so that a version
+//! A file is profiled (`profile`, `summary`, `table`) before anything is written (`write`), so that a version
 //! that exists can be trained on. To take another format, give `table` another reader of rows.
 
 mod column;
 mod preview;
 mod profile;
 mod read;
+mod summary;
 mod table;
 mod timestamp;
 mod write;

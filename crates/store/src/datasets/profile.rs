@@ -6,7 +6,7 @@ use nunatak_domain::Problem;
 
 use super::{
     Column, ColumnRole,
-    column::{Guess, Summary},
+    summary::{Guess, Summary},
     table::{Table, excerpt, problem},
 };
 use crate::StoreError;
@@ -35,7 +35,7 @@ const ROWS_AFTER_FAILURE: u64 = 1000;
 const MAX_PROBLEMS: usize = 20;
 
 impl Profile {
-    /// Blocks for as long as the file takes: about a second for 100 MB. `usual` names the columns of an
+    /// Blocks for as long as the file takes: about half a second for 100 MB. `usual` names the columns of an
     /// earlier version, which hold where the client says nothing and the header still has them.
     ///
     /// # Errors

@@ -1,24 +1,17 @@
-//! One entity a table, seen by this crate only: what leaves it is a record of plain fields.
+//! One entity a table, seen by this crate only: what leaves it is a record of plain fields. Tables that are only
+//! ever read and written by statements over many rows (metrics, keys, tags on versions…) have none.
 
 pub(crate) mod alias_moves;
-pub(crate) mod aliases;
 pub(crate) mod api_tokens;
 pub(crate) mod audit_events;
 pub(crate) mod blobs;
 pub(crate) mod dataset_versions;
 pub(crate) mod datasets;
 pub(crate) mod detectors;
-pub(crate) mod figures;
-pub(crate) mod hyperparameters;
 pub(crate) mod idempotency_keys;
 pub(crate) mod jobs;
-pub(crate) mod keys;
 pub(crate) mod memberships;
-pub(crate) mod metric_directions;
-pub(crate) mod metric_points;
-pub(crate) mod metrics;
 pub(crate) mod models;
-pub(crate) mod parameters;
 pub(crate) mod predictions;
 pub(crate) mod projects;
 pub(crate) mod refresh_tokens;
@@ -27,6 +20,5 @@ pub(crate) mod runners;
 pub(crate) mod tags;
 pub(crate) mod uploads;
 pub(crate) mod users;
-pub(crate) mod version_tags;
 pub(crate) mod versions;
 pub(crate) mod workspaces;

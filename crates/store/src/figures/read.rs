@@ -33,11 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// Database.
-    pub async fn figures_of(
-        &self,
-        actor: &Actor,
-        rows: &[i64],
-    ) -> Result<HashMap<i64, Vec<FigureRecord>>, StoreError> {
+    pub async fn figures_of(&self, actor: &Actor, rows: &[i64]) -> Result<HashMap<i64, Vec<FigureRecord>>, StoreError> {
         let (visible, binds) = visible_rows(self, actor, rows);
         let text = format!(
             "SELECT f.version_row, f.id, f.name, f.title FROM figures f \
@@ -70,11 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// Database.
-    pub async fn figure_specs(
-        &self,
-        actor: &Actor,
-        ids: &[FigureId],
-    ) -> Result<HashMap<FigureId, Value>, StoreError> {
+    pub async fn figure_specs(&self, actor: &Actor, ids: &[FigureId]) -> Result<HashMap<FigureId, Value>, StoreError> {
         let (visible, mut binds) = visible(self, actor);
         let ids = binds.list(ids.iter().map(|id| id.0));
         let text = format!(

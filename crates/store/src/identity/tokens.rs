@@ -3,8 +3,7 @@ use std::time::Duration;
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{ApiTokenId, Name, Page, PageRequest, Problem, Timestamp, TokenScope, UserId};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
 };
 use serde_json::json;
 

@@ -36,7 +36,9 @@ pub(super) async fn dataset(
         .filter(dataset_versions::Column::DatasetId.in_subquery(here.into_query()))
         .one(db)
         .await?
-        .ok_or_else(|| Problem::new("NOT_FOUND", "there is no such dataset version in this project").at("dataset").into())
+        .ok_or_else(|| {
+            Problem::new("NOT_FOUND", "there is no such dataset version in this project").at("dataset").into()
+        })
 }
 
 /// The columns that a detector looks at.

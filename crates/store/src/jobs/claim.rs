@@ -199,12 +199,9 @@ fn claim_statement(runner: RunnerId, reach: Reach, now: Timestamp, lease_end: Ti
 
 /// The most urgent, then the oldest of the jobs that wait or whose runner has been silent for a lease.
 fn next_job(runner: RunnerId, reach: Reach, now: Timestamp) -> SelectStatement {
-    let waiting = jobs::Column::Status
-        .eq(JobStatus::Queued.number())
-        .and(jobs::Column::NotBefore.lte(now.micros()));
-    let abandoned = jobs::Column::Status
-        .eq(JobStatus::Running.number())
-        .and(jobs::Column::LeaseExpiresAt.lt(now.micros()));
+    let waiting = jobs::Column::Status.eq(JobStatus::Queued.number()).and(jobs::Column::NotBefore.lte(now.micros()));
+    let abandoned =
+        jobs::Column::Status.eq(JobStatus::Running.number()).and(jobs::Column::LeaseExpiresAt.lt(now.micros()));
     jobs::Entity::find()
         .select_only()
         .column(jobs::Column::Id)
@@ -228,13 +225,21 @@ fn offered_by(runner: Uuid) -> SelectStatement {
         .select_only()
         .expr(Expr::val(1))
         .filter(runner_detectors::Column::RunnerId.eq(runner))
-        .filter(runner_detectors::Column::DetectorId.in_subquery(
-            detectors::Entity::find()
-                .select_only()
-                .column(detectors::Column::Id)
-                .filter(Expr::col((detectors::Entity, detectors::Column::Name)).equals((jobs::Entity, jobs::Column::DetectorName)))
-                .filter(Expr::col((detectors::Entity, detectors::Column::Version)).equals((jobs::Entity, jobs::Column::DetectorVersion)))
-                .into_query(),
-        ))
+        .filter(
+            runner_detectors::Column::DetectorId.in_subquery(
+                detectors::Entity::find()
+                    .select_only()
+                    .column(detectors::Column::Id)
+                    .filter(
+                        Expr::col((detectors::Entity, detectors::Column::Name))
+                            .equals((jobs::Entity, jobs::Column::DetectorName)),
+                    )
+                    .filter(
+                        Expr::col((detectors::Entity, detectors::Column::Version))
+                            .equals((jobs::Entity, jobs::Column::DetectorVersion)),
+                    )
+                    .into_query(),
+            ),
+        )
         .into_query()
 }

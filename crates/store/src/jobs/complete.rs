@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use nunatak_authz::Permit;
-use nunatak_domain::{
-    JobKind, JobStatus, Key, Name, PredictionId, Problem, Scalar, UploadId, VersionId, Visibility,
-};
+use nunatak_domain::{JobKind, JobStatus, Key, Name, PredictionId, Problem, Scalar, UploadId, VersionId, Visibility};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::{Map, Value};
 
@@ -14,7 +12,7 @@ use crate::{
     Event, Store, StoreError, db,
     files::BlobRecord,
     predictions::{self, NewPrediction},
-    versions::{Artifact, DatasetOrigin, MetricPoint, NewFigure, NewVersion},
+    versions::{Artifact, DatasetOrigin, MetricPoint, NewFigure, NewVersion, VersionRecord},
 };
 
 /// What came of a job.
@@ -72,12 +70,6 @@ impl JobResult {
     }
 }
 
-/// What the transaction made, to be told after it.
-enum Made {
-    Version(crate::versions::VersionRecord),
-    Prediction,
-}
-
 impl Store {
     /// Ends a job with its result. Handing the same attempt in twice registers it once and answers the same job.
     ///
@@ -102,17 +94,17 @@ impl Store {
             let job = self.job_in(&txn, attempt.job).await?;
             return settled(&job, attempt)?.ok_or_else(|| attempt.lost());
         }
-        let made = match result {
-            JobResult::Train(trained) => Made::Version(self.insert_trained(&txn, &job, attempt, trained).await?),
+        let version = match result {
+            JobResult::Train(trained) => Some(self.insert_trained(&txn, &job, attempt, trained).await?),
             JobResult::Predict(_, scored) | JobResult::Evaluate(scored) => {
                 self.insert_scored(&txn, &job, attempt, scored, scores).await?;
-                Made::Prediction
+                None
             }
         };
         let job = self.ended(&txn, permit, attempt).await?;
         txn.commit().await?;
         self.job_changed(job.id, job.project);
-        if let Made::Version(version) = made {
+        if let Some(version) = version {
             let (model, project) = (version.model, version.project);
             self.bus().publish(Event::VersionRegistered { version: version.id, model, project });
         }
@@ -175,7 +167,7 @@ impl Store {
         job: &JobRecord,
         attempt: Attempt,
         trained: &TrainedResult,
-    ) -> Result<crate::versions::VersionRecord, StoreError> {
+    ) -> Result<VersionRecord, StoreError> {
         let model = job.model.ok_or_else(|| StoreError::Corrupt(format!("{} trains no model", job.id)))?;
         let blob = self.completed_upload(txn, trained.artifact, job.project).await?;
         let new = self.new_version(job, trained, blob)?;
@@ -190,7 +182,12 @@ impl Store {
         Ok(version)
     }
 
-    fn new_version(&self, job: &JobRecord, trained: &TrainedResult, blob: BlobRecord) -> Result<NewVersion, StoreError> {
+    fn new_version(
+        &self,
+        job: &JobRecord,
+        trained: &TrainedResult,
+        blob: BlobRecord,
+    ) -> Result<NewVersion, StoreError> {
         let now = self.now();
         let tags = job.tags.iter().map(|tag| Name::parse(tag)).collect::<Result<_, _>>()?;
         let points = trained.metrics.iter();

@@ -69,7 +69,9 @@ fn problem(properties: &Map<String, Value>, error: &ValidationError<'_>) -> Opti
     let name = name.map(|name| name.replace("~1", "/").replace("~0", "~"));
     let Some(name) = name else {
         return match &error.kind {
-            ValidationErrorKind::AdditionalProperties { .. } | ValidationErrorKind::UnevaluatedProperties { .. } => None,
+            ValidationErrorKind::AdditionalProperties { .. } | ValidationErrorKind::UnevaluatedProperties { .. } => {
+                None
+            }
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
                 let message = format!("`{name}` has no default: give it a value");
@@ -151,7 +153,9 @@ mod tests {
 
     use super::*;
 
-    fn resolved(given: &Value) -> Result<Value, Vec<(&'static str, String, Vec<String>)>> {
+    type Told = (&'static str, String, Vec<String>);
+
+    fn resolved(given: &Value) -> Result<Value, Vec<Told>> {
         let schema = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",

@@ -2,10 +2,7 @@ use std::collections::HashMap;
 
 use nunatak_authz::Actor;
 use nunatak_domain::{JobId, JobKind, JobStatus, ModelId, Page, PageRequest, ProjectId};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    entity::prelude::Uuid,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, entity::prelude::Uuid};
 
 use super::{JobRecord, visible};
 use crate::{
@@ -35,11 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// Database.
-    pub async fn jobs_by_ids(
-        &self,
-        actor: &Actor,
-        ids: &[JobId],
-    ) -> Result<HashMap<JobId, JobRecord>, StoreError> {
+    pub async fn jobs_by_ids(&self, actor: &Actor, ids: &[JobId]) -> Result<HashMap<JobId, JobRecord>, StoreError> {
         let db = self.0.db.read();
         let rows = jobs::Entity::find()
             .filter(jobs::Column::Id.is_in(ids.iter().map(|id| id.0)))

@@ -1,10 +1,6 @@
 use nunatak_authz::{Action, Actor, Permit};
-use nunatak_domain::{
-    DatasetVersionId, JobId, JobKind, JobStatus, Name, Problem, ProjectId, VersionId, VersionStatus,
-};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-};
+use nunatak_domain::{DatasetVersionId, JobId, JobKind, JobStatus, Name, Problem, ProjectId, VersionId, VersionStatus};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use super::{JobRecord, checks, hyperparameters};
@@ -269,11 +265,7 @@ fn applicable(version: &versions::Model) -> Result<(String, String), Problem> {
     }
 }
 
-fn check_rows(
-    version: &versions::Model,
-    dataset: &dataset_versions::Model,
-    kind: JobKind,
-) -> Result<(), StoreError> {
+fn check_rows(version: &versions::Model, dataset: &dataset_versions::Model, kind: JobKind) -> Result<(), StoreError> {
     let features = checks::features(dataset)?;
     if let Some(input_schema) = &version.input_schema {
         checks::matches_schema(input_schema, &features)?;

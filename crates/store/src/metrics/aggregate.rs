@@ -7,8 +7,8 @@ use crate::{
     StoreError, db,
     versions::{
         MetricPoint,
-        sql::{Binds, insert_rows},
         register::{MAX_KEYS, limit},
+        sql::{Binds, insert_rows},
     },
 };
 
@@ -109,11 +109,8 @@ pub(crate) async fn insert_first(
         return Ok(());
     }
     let directions = directions(db, project_row, key_ids).await?;
-    let aggregates: Vec<_> = points
-        .groups()
-        .zip(key_ids)
-        .filter_map(|(group, key)| Some((*key, Aggregate::of(group)?)))
-        .collect();
+    let aggregates: Vec<_> =
+        points.groups().zip(key_ids).filter_map(|(group, key)| Some((*key, Aggregate::of(group)?))).collect();
     upsert_aggregates(db, (version_row, project_row), &aggregates, &directions).await?;
     upsert_points(db, version_row, points, key_ids).await?;
     Ok(())

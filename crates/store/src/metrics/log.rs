@@ -118,11 +118,14 @@ async fn add(
     let mut after = Vec::new();
     for (key, group) in keys.iter().zip(points.groups()) {
         let Some(new) = Aggregate::of(group) else { continue };
-        after.push((*key, match before.get(key) {
-            _ if overwritten.contains(key) => reread(txn, version.row, *key).await?,
-            Some(old) => old.merge(new),
-            None => new,
-        }));
+        after.push((
+            *key,
+            match before.get(key) {
+                _ if overwritten.contains(key) => reread(txn, version.row, *key).await?,
+                Some(old) => old.merge(new),
+                None => new,
+            },
+        ));
     }
     Ok(upsert_aggregates(txn, place, &after, &directions).await?)
 }

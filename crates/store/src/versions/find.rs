@@ -10,7 +10,7 @@ use super::{
     cursor::{Cursor, hash_of},
     order::{Column, Segment, segments},
     record::COLUMNS,
-    sql::visible,
+    sql::{Binds, visible},
 };
 use crate::{Actor, Store, StoreError, db};
 
@@ -45,6 +45,7 @@ impl Store {
         let db = self.0.db.read();
         let keys = Keys::of(db, filter, orders).await?;
         let (visible, mut binds) = visible(self, actor);
+        let visible = if self.0.db.is_postgres() { visible } else { walked(&visible) };
         let wanted = format!("{visible} AND {}", condition(filter, &keys, &mut binds)?);
         let segments = segments(orders, filter, &keys, self.0.db.is_postgres(), &mut binds);
         let hash = hash_of(filter, orders);
@@ -73,9 +74,13 @@ impl Store {
         let keys = Keys::of(db, filter, &[]).await?;
         let (visible, mut binds) = visible(self, actor);
         let wanted = condition(filter, &keys, &mut binds)?;
+        self.count_where(&format!("{visible} AND {wanted}"), binds).await
+    }
+
+    pub(super) async fn count_where(&self, condition: &str, binds: Binds) -> Result<Count, StoreError> {
+        let db = self.0.db.read();
         let text = format!(
-            "SELECT COUNT(*) AS count FROM \
-             (SELECT 1 FROM versions WHERE {visible} AND {wanted} LIMIT {}) AS found",
+            "SELECT COUNT(*) AS count FROM (SELECT 1 FROM versions WHERE {condition} LIMIT {}) AS found",
             COUNT_CAP + 1
         );
         let row = db.query_one_raw(db::sql(db, &text, binds.into_values())).await?;
@@ -91,6 +96,12 @@ fn check(filter: &VersionFilter, orders: &[VersionOrder]) -> Result<(), Problem>
         return Err(Problem::new("LIMIT_EXCEEDED", message).at("orderBy"));
     }
     Ok(())
+}
+
+/// Left to itself, SQLite gathers all versions of all visible projects by index and sorts them. The unary plus
+/// keeps it from that: it checks each version's project while it walks the list in its order.
+fn walked(visible: &str) -> String {
+    visible.replace("\"versions\".\"project_row\" IN", "+\"versions\".\"project_row\" IN")
 }
 
 /// A page's statement in the making.
@@ -116,7 +127,8 @@ impl Query<'_> {
             let beyond = beyond.filter(|_| start == Some(number));
             parts.push(format!("s{number} AS MATERIALIZED ({})", self.segment(number, beyond, &limit)));
             names.push(format!("SELECT * FROM s{number}"));
-            let before: String = names.iter().map(|select| format!(" - (SELECT COUNT(*) FROM ({select}) AS t)")).collect();
+            let before: String =
+                names.iter().map(|select| format!(" - (SELECT COUNT(*) FROM ({select}) AS t)")).collect();
             limit = format!("(SELECT {rows}{before})");
         }
         let names = names.join(" UNION ALL ");
@@ -159,7 +171,9 @@ impl Query<'_> {
         };
         let columns: String = (0..self.segments[0].columns.len())
             .filter_map(|place| sorting(place).map(|column| (place, column)))
-            .map(|(place, column)| format!("{}, ", self.sort(&format!("u.c{place}"), &Column { nullable: true, ..column.clone() })))
+            .map(|(place, column)| {
+                format!("{}, ", self.sort(&format!("u.c{place}"), &Column { nullable: true, ..column.clone() }))
+            })
             .collect();
         format!("u.seg {segment}, {columns}u.row_id {}", self.newest())
     }

@@ -148,13 +148,7 @@ fn joined(place: usize, order: &VersionOrder, keys: &Keys, binds: &mut Binds) ->
 }
 
 /// The pieces of a list that is ordered by a key first.
-fn keyed(
-    order: &VersionOrder,
-    filter: &VersionFilter,
-    keys: &Keys,
-    postgres: bool,
-    binds: &mut Binds,
-) -> Vec<Segment> {
+fn keyed(order: &VersionOrder, filter: &VersionFilter, keys: &Keys, postgres: bool, binds: &mut Binds) -> Vec<Segment> {
     let Some((table, key)) = key_of(order, keys) else { return Vec::new() };
     let key = binds.bind(key);
     // SQLite keeps CROSS JOIN's order of tables, and so walks the value's index unless the filter names rows.

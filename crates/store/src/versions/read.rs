@@ -3,11 +3,11 @@
 use std::{collections::HashMap, hash::Hash};
 
 use nunatak_domain::{AliasName, ModelId, Page, PageRequest, Scalar, VersionId};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Value, ColumnTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryResult, Value};
 use serde_json::Value as Json;
 
 use super::{
-    VersionRecord,
+    Count, VersionRecord,
     record::COLUMNS,
     sql::{Binds, visible},
     values::scalar,
@@ -76,20 +76,31 @@ impl Store {
         rows.iter().map(VersionRecord::read).collect()
     }
 
-    /// The version with that number, if the actor may see it.
+    /// Versions by model and number, in no order.
     ///
     /// # Errors
     /// Database.
-    pub async fn version_by_number(
+    pub async fn versions_by_numbers(
         &self,
         actor: &Actor,
-        model: ModelId,
-        number: i64,
-    ) -> Result<Option<VersionRecord>, StoreError> {
+        numbers: &[(ModelId, i64)],
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let db = self.0.db.read();
         let (visible, mut binds) = visible(self, actor);
-        let (model, number) = (binds.bind(model.0), binds.bind(number));
-        let condition = format!("{visible} AND versions.model_id = {model} AND versions.number = {number}");
-        self.version_where(&condition, binds).await
+        let pairs: Vec<_> = numbers
+            .iter()
+            .map(|(model, number)| format!("({}, {})", binds.bind(model.0), binds.bind(*number)))
+            .collect();
+        let text = format!(
+            "SELECT {COLUMNS} FROM versions \
+             WHERE {visible} AND (versions.model_id, versions.number) IN (VALUES {})",
+            pairs.join(", ")
+        );
+        let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
+        rows.iter().map(VersionRecord::read).collect()
     }
 
     /// The version at which an alias points, if the actor may see it.
@@ -157,6 +168,16 @@ impl Store {
         let items = page.items.into_iter().map(|(cursor, row)| Ok((cursor, VersionRecord::of(row, parent.project)?)));
         let items = items.collect::<Result<_, StoreError>>()?;
         Ok(Page { items, has_previous: page.has_previous, has_next: page.has_next })
+    }
+
+    /// How many versions were made from this one, up to [`COUNT_CAP`](super::COUNT_CAP).
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn count_version_children(&self, actor: &Actor, parent: &VersionRecord) -> Result<Count, StoreError> {
+        let (visible, mut binds) = visible(self, actor);
+        let condition = format!("{visible} AND versions.parent_row = {}", binds.bind(parent.row));
+        self.count_where(&condition, binds).await
     }
 
     /// The large documents of some versions.

@@ -77,8 +77,7 @@ impl VersionRecord {
             model: row.model_id.into(),
             number: row.number,
             status: VersionStatus::from_number(row.status).ok_or_else(|| unknown("status", row.status))?,
-            visibility: Visibility::from_number(row.visibility)
-                .ok_or_else(|| unknown("visibility", row.visibility))?,
+            visibility: Visibility::from_number(row.visibility).ok_or_else(|| unknown("visibility", row.visibility))?,
             description: row.description,
             detector: row.detector_name.map(|name| (name, row.detector_version.unwrap_or_default())),
             dataset_version: row.dataset_version_id.map(Into::into),

@@ -1,5 +1,6 @@
 //! Many rows in few statements, and texts that both databases can keep.
 
+use futures_util::future::BoxFuture;
 use nunatak_domain::{KeyKind, Problem};
 use sea_orm::{
     ConnectionTrait, DbErr, Value,
@@ -49,28 +50,33 @@ impl From<Vec<Value>> for Binds {
 }
 
 /// `{head} VALUES (…), (…) {tail}`, in as few statements as the limit on values allows.
-pub(crate) async fn insert_rows<const N: usize>(
-    db: &impl ConnectionTrait,
+///
+/// Not an `async fn`: a future that holds the iterator across an await is one that the compiler cannot prove
+/// `Send` inside of a resolver ("implementation of `FnOnce` is not general enough").
+pub(crate) fn insert_rows<'a, const N: usize>(
+    db: &'a impl ConnectionTrait,
     head: &str,
     tail: &str,
     rows: impl IntoIterator<Item = [Value; N]>,
-) -> Result<(), DbErr> {
+) -> BoxFuture<'a, Result<(), DbErr>> {
     let mut rows = rows.into_iter().peekable();
+    let mut statements = Vec::new();
     while rows.peek().is_some() {
         let mut binds = Binds::default();
-        let tuples: Vec<_> =
-            rows.by_ref().take(MAX_BINDS / N).map(|row| format!("({})", binds.list(row))).collect();
+        let tuples: Vec<_> = rows.by_ref().take(MAX_BINDS / N).map(|row| format!("({})", binds.list(row))).collect();
         let text = format!("{head} VALUES {} {tail}", tuples.join(", "));
-        db.execute_raw(db::sql(db, &text, binds.into_values())).await?;
+        statements.push(db::sql(db, &text, binds.into_values()));
     }
-    Ok(())
+    Box::pin(async move {
+        for statement in statements {
+            db.execute_raw(statement).await?;
+        }
+        Ok(())
+    })
 }
 
 /// The ids of keys in the dictionary, in the order asked for; unknown ones are added.
-pub(crate) async fn ensure_keys(
-    db: &impl ConnectionTrait,
-    wanted: &[(KeyKind, &str)],
-) -> Result<Vec<i64>, StoreError> {
+pub(crate) async fn ensure_keys(db: &impl ConnectionTrait, wanted: &[(KeyKind, &str)]) -> Result<Vec<i64>, StoreError> {
     let mut known = find_keys(db, wanted).await?;
     if known.iter().any(Option::is_none) {
         let mut missing: Vec<_> =
@@ -98,7 +104,10 @@ pub(crate) async fn find_keys(
         let names: Vec<_> = of_kind.map(|(_, name)| *name).collect();
         for names in names.chunks(MAX_BINDS) {
             let mut binds = Binds::from(vec![kind.number().into()]);
-            let text = format!("SELECT id, name FROM keys WHERE kind = $1 AND name IN ({})", binds.list(names.iter().copied()));
+            let text = format!(
+                "SELECT id, name FROM keys WHERE kind = $1 AND name IN ({})",
+                binds.list(names.iter().copied())
+            );
             for row in db.query_all_raw(db::sql(db, &text, binds.into_values())).await? {
                 found.insert((*kind, row.try_get::<String>("", "name")?), row.try_get::<i64>("", "id")?);
             }

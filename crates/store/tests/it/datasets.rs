@@ -68,6 +68,7 @@ async fn what_cannot_be_learned_from_is_refused_with_a_code() {
         ("a.csv", b"a,b\n1,\n2,NA\n", wishes(None, None), &["ALL_MISSING"]),
         ("a.csv", b"a,b\n1,0\n2,3\n", wishes(None, Some("b")), &["BAD_LABEL"]),
         ("a.csv", b"a,b\n1,0\n2,\n", wishes(None, Some("b")), &["BAD_LABEL"]),
+        ("a.csv", b"a,b\n1,0\n2,1e0\n", wishes(None, Some("b")), &["BAD_LABEL"]),
         ("a.csv", b"a,b\n1,0\n", wishes(Some("t"), Some("l")), &["UNKNOWN_COLUMN", "UNKNOWN_COLUMN"]),
         ("a.csv", b"a,b\n1,0\n", wishes(Some("a"), Some("a")), &["DUPLICATE_COLUMN"]),
         ("a.csv", b"a,t\n1,soon\n", wishes(Some("t"), None), &["INVALID_TIME"]),

@@ -92,9 +92,9 @@ async fn scores_come_as_csv() {
     let Files { fixture, dataset, .. } = files().await;
     let scores: Vec<f64> = (0..20_000).map(|row| f64::from(row) / 8.0).chain([f64::NAN]).collect();
     let labels: Vec<u8> = (0..scores.len()).map(|row| u8::from(row % 3 == 0)).collect();
-    let header = format!(
-        "{{\"score\":{{\"dtype\":\"F64\",\"shape\":[20001],\"data_offsets\":[0,160008]}},\
-         \"label\":{{\"dtype\":\"U8\",\"shape\":[20001],\"data_offsets\":[160008,180009]}}}}  "
+    let header = concat!(
+        r#"{"score":{"dtype":"F64","shape":[20001],"data_offsets":[0,160008]},"#,
+        r#""label":{"dtype":"U8","shape":[20001],"data_offsets":[160008,180009]}}  "#
     );
     let mut bytes = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
     bytes.extend(header.bytes());

@@ -172,3 +172,30 @@ async fn announcements_are_checked_and_repeatable() {
     let first = fixture.store.create_upload(&permit, new.clone(), Some(&key)).await.unwrap();
     assert_eq!(fixture.store.create_upload(&permit, new, Some(&key)).await.unwrap(), first);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_body_begins_anew() {
+    let fixture = Fixture::new().await;
+    let upload = fixture.announce("a.bin", b"right", None).await.id;
+    let begun = fixture.store.write_upload(&fixture.dev, upload, PartRange::Whole, pieces(b"wro", 1)).await;
+    assert_eq!(begun.unwrap(), 3);
+    fixture.store.write_upload(&fixture.dev, upload, PartRange::Whole, pieces(b"right", 2)).await.unwrap();
+    let permit = fixture.permit(Action::CreateUpload).await;
+    let done = fixture.store.complete_upload(&permit, upload).await.unwrap();
+    assert_eq!(done.sha256, Some(sha256(b"right")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_two_servers_took_are_hashed_together() {
+    let fixture = Fixture::new().await;
+    let other = fixture.restarted().await;
+    let upload = fixture.announce("a.bin", b"abc", None).await.id;
+    for (start, store) in [(0, &fixture.store), (1, &other), (2, &fixture.store)] {
+        let piece = [b"abc"[start]];
+        let range = PartRange::Resume { start: start as u64, length: 1 };
+        store.write_upload(&fixture.dev, upload, range, pieces(&piece, 1)).await.unwrap();
+    }
+    let permit = fixture.permit(Action::CreateUpload).await;
+    let done = fixture.store.complete_upload(&permit, upload).await.unwrap();
+    assert_eq!(done.sha256, Some(sha256(b"abc")));
+}

@@ -333,7 +333,10 @@ async fn a_prediction_is_kept_and_read_by_range() {
     let part = ScoreQuery { limit: 9, from: Some(1), to: Some(3), only_anomalies: false, ..query };
     let part = world.store.scores(&world.dev, made.id, part).await.unwrap();
     assert_eq!(part.rows.iter().map(|row| row.score).collect::<Vec<_>>(), [0.9, 0.2]);
-    assert_eq!(code(world.store.scores(&world.dev, made.id, ScoreQuery { limit: 1001, ..query }).await), "LIMIT_EXCEEDED");
+    assert_eq!(
+        code(world.store.scores(&world.dev, made.id, ScoreQuery { limit: 1001, ..query }).await),
+        "LIMIT_EXCEEDED"
+    );
 
     let filter = PredictionFilter { version: Some(version), project: None };
     let listed = world.store.prediction_page(&world.dev, &filter, &PageRequest::first(5)).await.unwrap();

@@ -55,18 +55,19 @@ async fn compare(
         let mut cursor = None;
         loop {
             let request = PageRequest { size, backwards, cursor: cursor.take() };
-            let page = world
-                .store
-                .versions(actor, filter, orders, &request)
-                .await
-                .map_err(|error| format!("{error:?}"))?;
+            let page =
+                world.store.versions(actor, filter, orders, &request).await.map_err(|error| format!("{error:?}"))?;
             let rows: Vec<_> = page.items.iter().map(|(_, version)| version.row).collect();
             let (more, edge) = match backwards {
                 true => (page.has_previous, page.items.first()),
                 false => (page.has_next, page.items.last()),
             };
             cursor = edge.map(|(cursor, _)| cursor.clone());
-            if backwards { found.splice(0..0, rows) .for_each(drop) } else { found.extend(rows) }
+            if backwards {
+                found.splice(0..0, rows).for_each(drop)
+            } else {
+                found.extend(rows)
+            }
             if !more || found.len() > expected.len() {
                 break;
             }

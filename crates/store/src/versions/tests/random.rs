@@ -67,8 +67,11 @@ fn order() -> impl Strategy<Value = VersionOrder> {
         (select(fields), sort()).prop_map(|(field, sort)| VersionOrder::Field(field, sort)),
         (select(world::KEYS), sort()).prop_map(|(key, sort)| VersionOrder::Hyperparameter(key.to_owned(), sort)),
         (select(world::KEYS), sort()).prop_map(|(key, sort)| VersionOrder::Parameter(key.to_owned(), sort)),
-        (select(world::KEYS), aggregate(), sort())
-            .prop_map(|(key, aggregate, sort)| VersionOrder::Metric(key.to_owned(), aggregate, sort)),
+        (select(world::KEYS), aggregate(), sort()).prop_map(|(key, aggregate, sort)| VersionOrder::Metric(
+            key.to_owned(),
+            aggregate,
+            sort
+        )),
     ]
 }
 
@@ -123,13 +126,11 @@ fn part() -> impl Strategy<Value = String> {
 
 fn int() -> impl Strategy<Value = IntTest> {
     let small = || rarely(0..8_i64);
-    (small(), small(), small(), small(), small(), small(), rarely(vec(0..8_i64, 0..3))).prop_map(
-        |(eq, ne, lt, lte, gt, gte, any_of)| IntTest { eq, ne, lt, lte, gt, gte, any_of },
-    )
+    (small(), small(), small(), small(), small(), small(), rarely(vec(0..8_i64, 0..3)))
+        .prop_map(|(eq, ne, lt, lte, gt, gte, any_of)| IntTest { eq, ne, lt, lte, gt, gte, any_of })
 }
 
 fn time() -> impl Strategy<Value = TimeTest> {
     let time = || rarely((0..20_i64).prop_map(|second| Timestamp::from_micros(world::START + second * 1_000_000)));
-    (time(), time(), time(), time(), time())
-        .prop_map(|(eq, lt, lte, gt, gte)| TimeTest { eq, lt, lte, gt, gte })
+    (time(), time(), time(), time(), time()).prop_map(|(eq, lt, lte, gt, gte)| TimeTest { eq, lt, lte, gt, gte })
 }

@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use nunatak_authz::Authorizer;
 use nunatak_domain::{
-    AliasName, Key, ManualClock, Name, ProjectId, Scalar, Timestamp, UserId, VersionId, Visibility,
-    WorkspaceId,
+    AliasName, Key, ManualClock, Name, ProjectId, Scalar, Timestamp, UserId, VersionId, Visibility, WorkspaceId,
 };
 use nunatak_migrations::{Migrator, MigratorTrait};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -21,8 +20,7 @@ pub(super) const VERSIONS: usize = 70;
 pub(super) const START: i64 = 1_700_000_000_000_000;
 /// The last one no version has.
 pub(super) const KEYS: &[&str] = &["auc", "loss", "kernel", "Kernel's \"%\"", "nobody"];
-pub(super) const NUMBERS: &[f64] =
-    &[-1.0, 0.0, 0.1, 0.5, 0.9, 2.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+pub(super) const NUMBERS: &[f64] = &[-1.0, 0.0, 0.1, 0.5, 0.9, 2.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
 
 /// Words with all that LIKE, case and the index on beginnings could trip over.
 pub(super) fn texts() -> Vec<String> {
@@ -79,12 +77,9 @@ impl World {
     pub(super) fn actor(&self, number: usize) -> (Actor, fn(&Fake) -> bool) {
         match number {
             0 => (self.admin(), |_| true),
-            1 => (
-                Actor::User { id: id(1), login: "ann".to_owned(), is_admin: false, token: None },
-                |fake| {
-                    fake.project == id(0) && (fake.visibility == Visibility::Public || fake.created_by == id(1))
-                },
-            ),
+            1 => (Actor::User { id: id(1), login: "ann".to_owned(), is_admin: false, token: None }, |fake| {
+                fake.project == id(0) && (fake.visibility == Visibility::Public || fake.created_by == id(1))
+            }),
             _ => (Actor::Anonymous, |_| false),
         }
     }
@@ -191,10 +186,9 @@ async fn register(store: &Store, random: &mut StdRng, place: usize) -> Fake {
         description: String::new(),
         visibility,
         detector: detector.clone().map(|name| (name, "1".to_owned())),
-        dataset: dataset.clone().map_or(DatasetOrigin::Unknown, |name| DatasetOrigin::Elsewhere {
-            name,
-            description: None,
-        }),
+        dataset: dataset
+            .clone()
+            .map_or(DatasetOrigin::Unknown, |name| DatasetOrigin::Elsewhere { name, description: None }),
         git: git.clone(),
         environment: None,
         input_schema: None,

@@ -7,9 +7,8 @@ use nunatak_authz::Authorizer;
 use nunatak_domain::{
     Clock, DatasetVersionId, InputKind, JobId, Key, ManualClock, Name, ProjectId, Role, RunnerId, Timestamp, UploadId,
 };
-use nunatak_migrations::{Migrator, MigratorTrait};
 use nunatak_store::{
-    Action, Actor, Permit, Store, StoreError, StoreOptions,
+    Action, Actor, Permit, Store, StoreError,
     datasets::{NewDataset, Wishes},
     detectors::NewDetector,
     files::{NewUpload, PartRange},
@@ -18,7 +17,7 @@ use nunatak_store::{
     organisation::NewProject,
     runners::NewRunner,
 };
-use sea_orm::{ConnectionTrait, Database};
+use nunatak_test_support::TestDb;
 use serde_json::{Map, json};
 
 pub(super) struct World {
@@ -29,7 +28,7 @@ pub(super) struct World {
     /// A developer of the project.
     pub(super) dev: Actor,
     pub(super) project: ProjectId,
-    _directory: tempfile::TempDir,
+    _db: TestDb,
 }
 
 pub(super) const CSV: &str = "a,b,label\n1,2,0\n2,3,0\n3,5,0\n90,90,1\n";
@@ -70,26 +69,12 @@ pub(super) async fn user(store: &Store, login: &str, is_admin: bool) -> Actor {
     Actor::User { id: user.id, login: user.login, is_admin, token: None }
 }
 
-async fn database(directory: &tempfile::TempDir) -> String {
-    let Ok(server) = std::env::var("NUNATAK_TEST_DATABASE") else {
-        return format!("sqlite://{}/test.db?mode=rwc", directory.path().display());
-    };
-    let schema = format!("jobs_{}", uuid::Uuid::new_v4().simple());
-    let db = Database::connect(&server).await.unwrap();
-    db.execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
-    let separator = if server.contains('?') { '&' } else { '?' };
-    format!("{server}{separator}options[search_path]={schema}")
-}
-
 impl World {
     pub(super) async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let url = database(&directory).await;
-        Migrator::up(&Database::connect(&url).await.unwrap(), None).await.unwrap();
+        let db = TestDb::fresh().await;
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_micros(1_750_000_000_000_000)));
         let shared: Arc<dyn Clock> = clock.clone();
-        let options = StoreOptions { data_dir: directory.path().join("data"), ..StoreOptions::new(url) };
-        let store = Store::open(&options, Authorizer::load().await.unwrap(), shared).await.unwrap();
+        let store = Store::open(&db.options, Authorizer::load().await.unwrap(), shared).await.unwrap();
         let admin = user(&store, "root", true).await;
         let dev = user(&store, "dev", false).await;
         let permit = store.permit(&admin, Action::CreateWorkspace).unwrap();
@@ -99,7 +84,7 @@ impl World {
         let project = store.create_project(&permit, new, None).await.unwrap().id;
         let permit = store.project_permit(&admin, Action::WriteMembers, project).await.unwrap();
         store.set_member(&permit, "dev", Role::Developer).await.unwrap();
-        Self { store, clock, admin, dev, project, _directory: directory }
+        Self { store, clock, admin, dev, project, _db: db }
     }
 
     pub(super) async fn may(&self, actor: &Actor, action: Action) -> Permit {

@@ -1,0 +1,23 @@
+mod access;
+mod connection;
+mod filter;
+mod git;
+mod loaders;
+mod log;
+mod mutation;
+mod order;
+mod query;
+mod states;
+mod types;
+mod values;
+
+pub(crate) use access::version_permit;
+pub(crate) use connection::{VersionConnection, version_page};
+pub(crate) use filter::VersionFilterInput;
+pub(crate) use loaders::by_keys;
+pub use loaders::{NumberedVersion, VersionRow};
+pub use mutation::VersionMutation;
+pub(crate) use order::VersionOrderInput;
+pub use query::VersionQuery;
+pub use states::{VersionStatus, Visibility};
+pub use types::Version;

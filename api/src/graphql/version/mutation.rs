@@ -1,0 +1,114 @@
+use async_graphql::{Context, ID, InputObject, Object};
+use nunatak_authz::Action;
+use nunatak_domain::ProjectId;
+use nunatak_store::{IdempotencyKey, versions::VersionChange};
+
+use super::{
+    super::{
+        context::{ContextExt, parse_id},
+        error::ApiError,
+        payload::payload,
+    },
+    Version, Visibility,
+    log::LogVersionInput,
+    version_permit,
+};
+
+payload! {
+    /// What `logVersion` registered.
+    LogVersionPayload {
+        /// The new version.
+        version: Version
+    }
+}
+
+/// What to change about a version; what is left out stays.
+#[derive(InputObject, Debug)]
+pub struct UpdateVersionInput {
+    /// `ver_…`
+    id: ID,
+    /// A new description.
+    description: Option<String>,
+    /// Who may see it from now on. Its author may change it, and who may read private versions.
+    visibility: Option<Visibility>,
+}
+
+payload! {
+    /// What `updateVersion` changed.
+    UpdateVersionPayload {
+        /// The version as it is now.
+        version: Version
+    }
+}
+
+/// Which version to delete.
+#[derive(InputObject, Debug)]
+pub struct DeleteVersionInput {
+    /// `ver_…`
+    id: ID,
+}
+
+payload! {
+    /// What `deleteVersion` removed.
+    DeleteVersionPayload {
+        /// The id of the version that is gone.
+        deleted_id: ID
+    }
+}
+
+#[derive(Default, Debug)]
+pub struct VersionMutation;
+
+#[Object]
+impl VersionMutation {
+    /// Registers a version that was trained anywhere, with all that is known about it. Developers and above.
+    async fn log_version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The version.")] input: LogVersionInput,
+    ) -> Result<LogVersionPayload, ApiError> {
+        LogVersionPayload::of(
+            async {
+                let key = input.idempotency_key.clone().map(|key| IdempotencyKey::new(key, &input)).transpose()?;
+                let project: ProjectId = parse_id(&input.project, "project")?;
+                let permit = ctx.store().project_permit(ctx.actor(), Action::LogVersions, project).await?;
+                let log = input.parse(permit.user(), ctx.store().now())?;
+                Ok(ctx.store().log_version(&permit, log, key.as_ref()).await?.into())
+            }
+            .await,
+        )
+    }
+
+    /// Changes a version's description or visibility. Developers and above.
+    async fn update_version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateVersionInput,
+    ) -> Result<UpdateVersionPayload, ApiError> {
+        UpdateVersionPayload::of(
+            async {
+                let (id, permit) = version_permit(ctx, &input.id, "id", Action::AnnotateVersions).await?;
+                let change =
+                    VersionChange { description: input.description, visibility: input.visibility.map(Into::into) };
+                Ok(ctx.store().update_version(&permit, id, change).await?.into())
+            }
+            .await,
+        )
+    }
+
+    /// Removes a version at which no alias points. Its number is not given again. Maintainers and above.
+    async fn delete_version(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: DeleteVersionInput,
+    ) -> Result<DeleteVersionPayload, ApiError> {
+        DeleteVersionPayload::of(
+            async {
+                let (id, permit) = version_permit(ctx, &input.id, "id", Action::DeleteVersions).await?;
+                ctx.store().delete_version(&permit, id).await?;
+                Ok(input.id)
+            }
+            .await,
+        )
+    }
+}

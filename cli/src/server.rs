@@ -1,0 +1,178 @@
+//! `nunatak server`.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use nunatak_api::{ApiOptions, ApiState, TokenKeys};
+use nunatak_authz::Authorizer;
+use nunatak_domain::SystemClock;
+use nunatak_store::{StatementWatch, Store, StoreOptions};
+use poem::{
+    Server,
+    listener::{Acceptor, Listener, TcpListener},
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    migrate, runner,
+    settings::{SettingFlags, Settings},
+    shutdown,
+};
+
+#[derive(Args, Debug)]
+pub(crate) struct ServerArgs {
+    #[command(flatten)]
+    flags: SettingFlags,
+}
+
+/// How often jobs of dead runners are given to others and abandoned uploads are removed.
+const HOUSEKEEPING: Duration = Duration::from_secs(2);
+/// A statement that takes longer is worth a line in the log.
+const SLOW_STATEMENT: Duration = Duration::from_millis(500);
+/// Running answers get this long to finish when the server ends.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A server that runs in this process until it is told to end.
+pub(crate) struct Running {
+    pub url: String,
+    pub store: Store,
+    end: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Ends first: what it still has to report goes through the server.
+    runner: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
+    let settings = Settings::load(&args.flags)?;
+    let server = Box::pin(start(&settings)).await?;
+    tracing::info!(url = %server.url, "serving; GraphiQL is at /graphiql");
+    if !server.store.has_users().await? {
+        tracing::info!("there is no account yet: make the first one with `nunatak admin create --login <name>`");
+    }
+    shutdown::requested().await;
+    tracing::info!("ending: running jobs get {} s, or go to another runner", runner::DRAIN.as_secs());
+    server.stop().await;
+    Ok(())
+}
+
+/// Opens the store on an up-to-date schema.
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("cannot make the data directory {}", settings.data_dir.display()))?;
+    migrate::up(&settings.database_url()).await?;
+    let mut options = StoreOptions::new(settings.database_url());
+    options.data_dir = settings.data_dir.clone();
+    options.max_connections = settings.max_connections;
+    options.watch = Some(StatementWatch::new(|text, elapsed, failed| {
+        if elapsed > SLOW_STATEMENT {
+            let duration_ms = elapsed.as_secs_f64() * 1000.0;
+            tracing::warn!(db.statement = text, db.failed = failed, duration_ms, "slow statement");
+        }
+    }));
+    options.jobs.lease = Duration::from_secs(settings.lease_seconds);
+    let authorizer = Authorizer::load().await.context("the policy does not load")?;
+    Ok(Store::open(&options, authorizer, Arc::new(SystemClock)).await?)
+}
+
+/// Starts serving and returns once the port is open.
+pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
+    let store = open_store(settings).await?;
+    let options = ApiOptions { allowed_origins: settings.allowed_origins.clone(), ..ApiOptions::default() };
+    let keys = Arc::new(TokenKeys::new(&settings.signing_secret()?));
+    let state = ApiState { store: store.clone(), keys, options };
+    let schema = nunatak_api::build_schema(&state);
+    let app = nunatak_api::app(state, schema);
+
+    let address = format!("{}:{}", settings.host, settings.port);
+    let acceptor = TcpListener::bind(address.clone())
+        .into_acceptor()
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another port with --port"))?;
+    let bound = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
+    let bound: SocketAddr = bound.context("the listener has no TCP address")?;
+    let url = format!("http://{}:{}", visible_host(bound), bound.port());
+
+    let (end, ended) = watch::channel(false);
+    let server = Server::new_with_acceptor(acceptor);
+    let tasks = vec![
+        tokio::spawn({
+            let ended = ended.clone();
+            async move {
+                if let Err(error) = server.run_with_graceful_shutdown(app, told(ended), Some(GRACE)).await {
+                    tracing::error!(%error, "the listener failed");
+                }
+            }
+        }),
+        tokio::spawn(housekeeping(store.clone(), ended.clone())),
+    ];
+    let runner = if settings.runner_embedded { Some(start_runner(&store, settings, &url).await?) } else { None };
+    Ok(Running { url, store, end, tasks, runner })
+}
+
+async fn start_runner(
+    store: &Store,
+    settings: &Settings,
+    url: &str,
+) -> anyhow::Result<(watch::Sender<bool>, JoinHandle<()>)> {
+    let worker = runner::embedded(store, settings, url).await?;
+    let (end, ended) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        if let Err(error) = worker.run(told(ended)).await {
+            tracing::error!(error.chain = %format!("{error:#}"), "the embedded runner ended");
+        }
+    });
+    Ok((end, task))
+}
+
+impl Running {
+    /// Ends the runner, then the server, and waits for both.
+    pub(crate) async fn stop(self) {
+        if let Some((end, task)) = self.runner {
+            // An error says that it has ended already.
+            let _ = end.send(true);
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the embedded runner broke");
+            }
+        }
+        // An error says that everything has ended already.
+        let _ = self.end.send(true);
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the server broke");
+            }
+        }
+    }
+}
+
+/// The host under which this machine reaches the address.
+fn visible_host(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        ip => ip.to_string(),
+    }
+}
+
+async fn told(mut ended: watch::Receiver<bool>) {
+    // An error says that the sender is gone, which is an end, too.
+    let _ = ended.wait_for(|ended| *ended).await;
+}
+
+async fn housekeeping(store: Store, ended: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING);
+    let end = told(ended);
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return,
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = store.reap_jobs().await {
+            tracing::warn!(%error, "jobs of dead runners could not be reaped; trying again");
+        }
+        if let Err(error) = store.sweep_uploads().await {
+            tracing::warn!(%error, "abandoned uploads could not be swept; trying again");
+        }
+    }
+}

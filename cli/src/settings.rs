@@ -1,0 +1,141 @@
+//! Settings of the server: defaults < `nunatak.toml` < `NUNATAK_*` variables < flags.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+/// What a server may be told. Each field is a key of `nunatak.toml`, a `NUNATAK_<FIELD>` variable and a flag.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub host: String,
+    pub port: u16,
+    /// Files, the SQLite database (unless `database_url` says otherwise) and the signing secret.
+    pub data_dir: PathBuf,
+    pub database_url: Option<String>,
+    pub max_connections: u32,
+    /// Run jobs in the server's own process.
+    pub runner_embedded: bool,
+    /// Jobs that the embedded runner works on at once.
+    pub runner_concurrency: usize,
+    pub lease_seconds: u64,
+    /// Signs access tokens; the same on every replica. Made and kept in `data_dir` unless set.
+    pub secret: Option<String>,
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".into(),
+            port: 8080,
+            data_dir: "nunatak-data".into(),
+            database_url: None,
+            max_connections: 16,
+            runner_embedded: true,
+            runner_concurrency: 1,
+            lease_seconds: 30,
+            secret: None,
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// The flags that set the same.
+#[derive(Args, Debug, Clone, Default, Serialize)]
+pub(crate) struct SettingFlags {
+    /// A settings file [default: nunatak.toml, where there is one].
+    #[arg(long)]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The port to listen on; 0 takes a free one [default: 8080].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// Where files, the SQLite database and the signing secret are kept [default: nunatak-data].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// `postgres://user:password@host/database` [default: an SQLite file in the data directory].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// Whether to run jobs in the server's own process [default: true].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner_embedded: Option<bool>,
+    /// Jobs that the embedded runner works on at once [default: 1].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner_concurrency: Option<usize>,
+    /// Seconds without a heartbeat after which a job goes to another runner [default: 30].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lease_seconds: Option<u64>,
+}
+
+/// Variables that other commands or the logging read; not settings of the server.
+const OTHER_VARIABLES: [&str; 8] =
+    ["log", "log_format", "server_url", "token", "test_database", "skip_web", "admin_password", "update"];
+
+impl Settings {
+    /// # Errors
+    /// Names the source and the key that is wrong or unknown.
+    pub(crate) fn load(flags: &SettingFlags) -> anyhow::Result<Self> {
+        let file = flags.config.clone().unwrap_or_else(|| "nunatak.toml".into());
+        anyhow::ensure!(flags.config.is_none() || file.is_file(), "there is no settings file {}", file.display());
+        Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file(file))
+            .merge(Env::prefixed("NUNATAK_").ignore(&OTHER_VARIABLES))
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .context("the settings do not hold")
+    }
+
+    pub(crate) fn database_url(&self) -> String {
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.data_dir.join("nunatak.db").display()))
+    }
+
+    /// The signing secret: given, or made once and kept where only its owner reads it.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or a given secret is too short.
+    pub(crate) fn signing_secret(&self) -> anyhow::Result<Vec<u8>> {
+        if let Some(secret) = &self.secret {
+            anyhow::ensure!(
+                secret.len() >= 32,
+                "NUNATAK_SECRET has fewer than 32 bytes: make one with `openssl rand -hex 32`"
+            );
+            return Ok(secret.clone().into_bytes());
+        }
+        let path = self.data_dir.join("secret.key");
+        if let Ok(secret) = std::fs::read(&path)
+            && secret.len() >= 32
+        {
+            return Ok(secret);
+        }
+        let mut secret = vec![0_u8; 64];
+        rand::RngCore::fill_bytes(&mut rand::rngs::OsRng, &mut secret);
+        write_private(&path, &secret)
+            .with_context(|| format!("cannot keep the signing secret in {}", path.display()))?;
+        Ok(secret)
+    }
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}

@@ -1,0 +1,6 @@
+//! The binary itself, as processes: what a user starts, and what happens when one is killed.
+
+mod demo;
+mod processes;
+mod readme;
+mod takeover;

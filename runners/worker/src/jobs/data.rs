@@ -1,0 +1,96 @@
+//! Getting a job's files, and the way from a file to a frame.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ndarray::Axis;
+use nunatak_detector::{Context, CsvOptions, Frame};
+use tokio::sync::watch;
+
+use crate::attempt::Attempt;
+use crate::cache::CachedFile;
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// A job's dataset on this machine's disk.
+pub(crate) struct LocalDataset {
+    file: CachedFile,
+    options: CsvOptions,
+    feature_columns: Vec<String>,
+}
+
+impl Attempt {
+    /// The job's dataset, from the cache or the server.
+    pub(crate) async fn fetch_dataset(&self) -> Result<LocalDataset, Failure> {
+        let dataset = &self.dataset;
+        if !dataset.format.eq_ignore_ascii_case("csv") {
+            let message = format!("This runner reads CSV, but the dataset is in the format {}.", dataset.format);
+            return Err(Failure::fail("UNSUPPORTED_FORMAT", message));
+        }
+        Ok(LocalDataset {
+            file: self.cached(&dataset.url, &dataset.sha256, dataset.size.into()).await?,
+            options: CsvOptions {
+                label_column: dataset.label_column.clone(),
+                time_column: dataset.time_column.clone(),
+                ..CsvOptions::default()
+            },
+            feature_columns: dataset.feature_columns.clone(),
+        })
+    }
+
+    /// The artefact of the version to apply.
+    pub(crate) async fn fetch_artifact(&self) -> Result<CachedFile, Failure> {
+        let artifact = self.artifact.as_ref();
+        let artifact = artifact.ok_or_else(|| Failure::fail("NO_ARTIFACT", "The job names no version to apply."))?;
+        self.cached(&artifact.url, &artifact.sha256, artifact.size.into()).await
+    }
+
+    async fn cached(&self, url: &str, sha256: &str, size: i64) -> Result<CachedFile, Failure> {
+        let size = u64::try_from(size).unwrap_or(0);
+        let fetch = async || {
+            let fetch = |path: PathBuf| async move { self.client.download(url, &path, sha256).await };
+            self.crew.cache.get(sha256, size, fetch).await
+        };
+        self.stop.unless_stopped(self.until_answered(fetch)).await
+    }
+
+    /// What a detector gets, with its reports going to the server.
+    pub(crate) fn run_context(&self) -> RunContext {
+        RunContext { seed: i64::from(self.job.seed) as u64, cancel: self.stop.flag(), progress: self.progress.clone() }
+    }
+}
+
+impl LocalDataset {
+    /// The table with the feature columns that the server named. For a blocking thread.
+    pub(crate) fn read(&self) -> Result<Frame, Failure> {
+        let frame = Frame::from_csv(File::open(self.file.path())?, &self.options)?;
+        if frame.columns() == self.feature_columns {
+            return Ok(frame);
+        }
+        let position = |name: &String| frame.columns().iter().position(|column| column == name);
+        let Some(kept) = self.feature_columns.iter().map(position).collect::<Option<Vec<_>>>() else {
+            return Err(Failure::fail("DATA", "The file does not have the columns that the dataset is said to have."));
+        };
+        let values = frame.values().select(Axis(1), &kept);
+        let (time, labels) = (frame.time().map(<[_]>::to_vec), frame.labels().map(<[_]>::to_vec));
+        Ok(Frame::new(self.feature_columns.clone(), values, time, labels)?)
+    }
+}
+
+/// A detector's [`Context`] that owns all it needs, so that it can move to another thread.
+pub(crate) struct RunContext {
+    seed: u64,
+    cancel: Arc<AtomicBool>,
+    progress: watch::Sender<Progress>,
+}
+
+impl RunContext {
+    pub(crate) fn with<T>(self, run: impl FnOnce(&Context<'_>) -> T) -> T {
+        let progress = |fraction: f64, message: &str| {
+            self.progress.send_replace(Progress { fraction, message: message.to_owned() });
+        };
+        run(&Context { seed: self.seed, cancel: self.cancel, progress: &progress })
+    }
+}

@@ -1,0 +1,8 @@
+//! The kinds of jobs, one file each: from a claimed job to the input of `completeJob`.
+
+mod data;
+mod predict;
+mod train;
+
+pub(crate) use predict::{evaluate, predict};
+pub(crate) use train::train;
