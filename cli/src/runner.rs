@@ -55,10 +55,15 @@ pub(crate) async fn run(args: RunnerArgs) -> anyhow::Result<()> {
 /// The runner inside the server: the same path as any other, over loopback.
 pub(crate) async fn embedded(store: &Store, settings: &Settings, url: &str) -> anyhow::Result<Worker> {
     let user = runner_user(store).await?;
-    let name = Name::parse("embedded runner")?;
+    // Named by where it serves: another server on the same database must not end this one's token.
+    let address = url.trim_start_matches("http://");
+    let name = Name::parse(&format!("embedded runner, {}, {address}", host_name()))?;
     let token = NewApiToken { name, scopes: vec![TokenScope::Runner], expires_at: None, for_user: None };
     let token = store.create_local_token(user.id, &token).await?;
-    let mut options = WorkerOptions::new(format!("embedded@{}", host_name()), settings.data_dir.join("runner-cache"));
+    let mut options = WorkerOptions::new(
+        format!("embedded@{}-{}", host_name(), port_of(address)),
+        settings.data_dir.join("runner-cache"),
+    );
     options.concurrency = settings.runner_concurrency.max(1);
     options.drain = DRAIN;
     let client = Client::new(url, Some(&token))?;
@@ -75,6 +80,10 @@ pub(crate) async fn runner_user(store: &Store) -> anyhow::Result<UserRecord> {
         ..NewUser::default()
     };
     Ok(store.ensure_local_user(new).await?)
+}
+
+fn port_of(address: &str) -> &str {
+    address.rsplit(':').next().unwrap_or(address)
 }
 
 fn host_name() -> String {

@@ -70,7 +70,10 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
             tracing::warn!(db.statement = text, db.failed = failed, duration_ms, "slow statement");
         }
     }));
+    anyhow::ensure!(settings.lease_seconds > 0, "lease_seconds must be at least 1");
     options.jobs.lease = Duration::from_secs(settings.lease_seconds);
+    // Two heartbeats may get lost before a job goes to another runner.
+    options.jobs.heartbeat = options.jobs.lease / 3;
     let authorizer = Authorizer::load().await.context("the policy does not load")?;
     Ok(Store::open(&options, authorizer, Arc::new(SystemClock)).await?)
 }

@@ -10,7 +10,8 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What a server may be told. Each field is a key of `nunatak.toml`, a `NUNATAK_<FIELD>` variable and a flag.
+/// What a server may be told. Each field is a key of `nunatak.toml` and a
+/// `NUNATAK_<FIELD>` variable; those that are set by hand are flags, too.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
@@ -85,8 +86,19 @@ pub(crate) struct SettingFlags {
 }
 
 /// Variables that other commands or the logging read; not settings of the server.
-const OTHER_VARIABLES: [&str; 8] =
-    ["log", "log_format", "server_url", "token", "test_database", "skip_web", "admin_password", "update"];
+const OTHER_VARIABLES: [&str; 11] = [
+    "log",
+    "log_format",
+    "server_url",
+    "token",
+    "test_database",
+    "skip_web",
+    "admin_password",
+    "update",
+    "url",
+    "reference_dir",
+    "filter_cases",
+];
 
 impl Settings {
     /// # Errors

@@ -9,10 +9,7 @@ use super::{
     error::ApiError,
     loaders::{BatchKey, Loaders},
 };
-use crate::{
-    ApiState,
-    http::auth::{Credential, authenticate},
-};
+use crate::{ApiState, http::auth::Credential};
 
 /// One request's, or one live connection's, own data.
 pub struct RequestContext {
@@ -53,8 +50,6 @@ pub(crate) trait ContextExt {
     fn permit(&self, action: Action) -> Result<Permit, StoreError>;
     /// A child, in one batch with its siblings' children. `None` where the actor may not see it.
     async fn load<K: BatchKey>(&self, key: K) -> Result<Option<K::Value>, ApiError>;
-    /// The actor as it is now: `None` once its token ended. For events on live connections.
-    async fn actor_now(&self) -> Option<Actor>;
 }
 
 impl ContextExt for Context<'_> {
@@ -80,10 +75,6 @@ impl ContextExt for Context<'_> {
 
     async fn load<K: BatchKey>(&self, key: K) -> Result<Option<K::Value>, ApiError> {
         self.request().loaders.load(key).await
-    }
-
-    async fn actor_now(&self) -> Option<Actor> {
-        authenticate(self.state(), &self.request().credential).await.ok()
     }
 }
 

@@ -39,6 +39,13 @@ impl ApiError {
         }
     }
 
+    /// Tells the log the whole chain of a fault of which the client learns only the request's id.
+    pub(crate) fn log_if_internal(&self) {
+        if self.code() == "INTERNAL" {
+            tracing::error!(error.chain = %chain(self), "internal fault");
+        }
+    }
+
     /// The sentence for the client. Of an internal fault it says nothing but where to look.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -74,10 +81,7 @@ fn store_code(error: &StoreError) -> &'static str {
 impl From<ApiError> for async_graphql::Error {
     fn from(error: ApiError) -> Self {
         let code = error.code();
-        if code == "INTERNAL" {
-            let chain = chain(&error);
-            tracing::error!(error.chain = %chain, "internal fault");
-        }
+        error.log_if_internal();
         let path = match &error {
             ApiError::Store(StoreError::Invalid(problems)) => problems.first().map(|problem| problem.path.clone()),
             _ => None,

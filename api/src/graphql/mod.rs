@@ -71,7 +71,7 @@ pub struct Mutation(
 
 /// Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.
 #[derive(MergedSubscription, Default, Debug)]
-pub struct Subscription(live::LiveSubscription, job::JobSubscription);
+pub struct Subscription(live::LiveSubscription, job::JobSubscription, version::VersionSubscription);
 
 pub type ApiSchema = Schema<Query, Mutation, Subscription>;
 

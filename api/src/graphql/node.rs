@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 use nunatak_domain::{
-    DatasetId, DatasetVersionId, DetectorId, JobId, PredictionId, ProjectId, RunnerId, UploadId, UserId, WorkspaceId,
-    ids::prefix_of,
+    DatasetId, DatasetVersionId, DetectorId, JobId, ModelId, PredictionId, ProjectId, RunnerId, UploadId, UserId,
+    VersionId, WorkspaceId, ids::prefix_of,
 };
 
 use super::{
@@ -12,10 +12,12 @@ use super::{
     detector::Detector,
     error::ApiError,
     job::Job,
+    model::Model,
     prediction::Prediction,
     project::Project,
     runner::Runner,
     upload::Upload,
+    version::Version,
     viewer::User,
     workspace::Workspace,
 };
@@ -34,6 +36,8 @@ pub enum Node {
     Runner(Runner),
     Job(Job),
     Prediction(Prediction),
+    Model(Model),
+    Version(Version),
 }
 
 #[derive(Default, Debug)]
@@ -74,6 +78,10 @@ impl NodeQuery {
             JobId::PREFIX => ctx.load(parse_id::<JobId>(&id, "id")?).await?.map(|found| Node::Job(found.into())),
             PredictionId::PREFIX => {
                 ctx.load(parse_id::<PredictionId>(&id, "id")?).await?.map(|found| Node::Prediction(found.into()))
+            }
+            ModelId::PREFIX => ctx.load(parse_id::<ModelId>(&id, "id")?).await?.map(|found| Node::Model(found.into())),
+            VersionId::PREFIX => {
+                ctx.load(parse_id::<VersionId>(&id, "id")?).await?.map(|found| Node::Version(found.into()))
             }
             _ => None,
         })

@@ -79,6 +79,7 @@ impl Refusal {
 
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
+        error.log_if_internal();
         let status = match error.code() {
             "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
             "INTERNAL" => StatusCode::INTERNAL_SERVER_ERROR,
@@ -123,6 +124,10 @@ fn parse(bytes: &[u8], max_aliases: usize) -> Result<GraphQlRequest, Refusal> {
     }
     let mut query: GraphQlRequest =
         serde_json::from_slice(bytes).map_err(|error| bad(format!("the body is not a GraphQL request: {error}")))?;
+    // PostgreSQL keeps no NUL in a text; refused here, no field can forget to.
+    if has_nul(&query) {
+        return Err(bad("a text may not contain the character U+0000".into()));
+    }
     // A document that does not parse is answered by the schema, with the place of the mistake.
     if let Ok(document) = query.parsed_query() {
         let aliases = count_aliases(document);
@@ -132,6 +137,20 @@ fn parse(bytes: &[u8], max_aliases: usize) -> Result<GraphQlRequest, Refusal> {
         }
     }
     Ok(query)
+}
+
+fn has_nul(query: &GraphQlRequest) -> bool {
+    fn in_value(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::List(items) => items.iter().any(in_value),
+            Value::Object(fields) => fields.values().any(in_value),
+            _ => false,
+        }
+    }
+    query.query.contains('\0')
+        || query.query.to_ascii_lowercase().contains("\\u0000")
+        || query.variables.values().any(in_value)
 }
 
 fn count_aliases(document: &ExecutableDocument) -> usize {
@@ -161,8 +180,10 @@ pub(super) fn is_subscription(query: &mut GraphQlRequest) -> bool {
         .is_some_and(|(_, operation)| operation.node.ty == OperationType::Subscription)
 }
 
+/// Whether the client's document is at fault: it did not parse, did not fit the schema or went past a limit.
 fn is_request_error(answer: &GraphQlResponse) -> bool {
-    answer.errors.iter().all(|error| error.path.is_empty())
+    let code = |error: &ServerError| error.extensions.as_ref().and_then(|extensions| extensions.get("code")).cloned();
+    answer.errors.iter().all(|error| error.path.is_empty() && code(error) != Some(Value::from("TIMEOUT")))
 }
 
 /// Gives every error a code and the request's id, and reports the cost.

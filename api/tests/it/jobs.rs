@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 const CSV: &str = "a,b,label\n1,2,0\n2,3,0\n90,90,1\n";
 
-struct Plant {
-    app: TestApp,
-    ada: TestUser,
-    project: Value,
-    runner: Value,
-    dataset: Value,
+pub(crate) struct Plant {
+    pub(crate) app: TestApp,
+    pub(crate) ada: TestUser,
+    pub(crate) project: Value,
+    pub(crate) runner: Value,
+    pub(crate) dataset: Value,
 }
 
 const REGISTER: &str = "mutation ($schema: JSON!) { registerRunner(input: {
@@ -26,7 +26,7 @@ const REGISTER: &str = "mutation ($schema: JSON!) { registerRunner(input: {
         hyperparameterSchema: $schema
     }]
 }) { runner { id status detectors { name runners { name } } } leaseSeconds heartbeatSeconds userErrors { code path } } }";
-const TRAIN: &str = "mutation ($input: TrainModelInput!) { trainModel(input: $input) {
+pub(crate) const TRAIN: &str = "mutation ($input: TrainModelInput!) { trainModel(input: $input) {
     job { id status kind detector { name } model { name } hyperparameters datasetVersion { id } }
     userErrors { code message path }
 } }";
@@ -53,7 +53,7 @@ async fn send_file(app: &TestApp, token: &str, project: &Value, name: &str, byte
 }
 
 impl Plant {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (app, ada) = TestApp::with_user().await;
         let token = Some(ada.token.as_str());
         let query = "mutation { createWorkspace(input: {name: \"Plant\"}) { workspace { id } } }";
@@ -68,32 +68,42 @@ impl Plant {
         assert_eq!(made["registerRunner"]["leaseSeconds"], 30.0);
         assert_eq!(made["registerRunner"]["runner"]["detectors"][0]["runners"][0]["name"], "hall 3");
         let runner = made["registerRunner"]["runner"]["id"].take();
-        let upload = send_file(&app, &ada.token, &project, "pumps.csv", CSV.into()).await;
+        let mut plant = Self { app, ada, project, runner, dataset: Value::Null };
+        plant.dataset = plant.dataset("Stand", CSV).await;
+        plant
+    }
+
+    /// Uploads a table; the upload's id.
+    pub(crate) async fn send(&self, csv: &str) -> Value {
+        send_file(&self.app, &self.ada.token, &self.project, "table.csv", csv.into()).await
+    }
+
+    /// Makes a dataset of a table; its version's id.
+    pub(crate) async fn dataset(&self, name: &str, csv: &str) -> Value {
         let query = "mutation ($input: CreateDatasetInput!) {
             createDataset(input: $input) { dataset { latestVersion { id } } userErrors { code } }
         }";
-        let input = json!({ "project": project, "name": "Stand", "upload": upload });
-        let mut made = app.ok(token, query, json!({ "input": input })).await;
-        let dataset = made["createDataset"]["dataset"]["latestVersion"]["id"].take();
-        Self { app, ada, project, runner, dataset }
+        let name = name.replace(['\n', ','], "-");
+        let input = json!({ "project": self.project, "name": name.trim_matches('-'), "upload": self.send(csv).await });
+        self.ok(query, json!({ "input": input })).await["createDataset"]["dataset"]["latestVersion"]["id"].take()
     }
 
-    async fn ok(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn ok(&self, query: &str, variables: Value) -> Value {
         self.app.ok(Some(&self.ada.token), query, variables).await
     }
 
-    async fn train(&self) -> Value {
+    pub(crate) async fn train(&self) -> Value {
         let input = json!({ "project": self.project, "model": "pump", "detector": "lof", "dataset": self.dataset,
             "hyperparameters": { "n_neighbors": 5 } });
         self.ok(TRAIN, json!({ "input": input })).await["trainModel"]["job"].take()
     }
 
-    async fn claim(&self) -> Value {
+    pub(crate) async fn claim(&self) -> Value {
         self.ok(CLAIM, json!({ "runner": self.runner })).await["claimJob"]["claim"].take()
     }
 
     /// Trains to the end; the version's id.
-    async fn trained(&self) -> Value {
+    pub(crate) async fn trained(&self) -> Value {
         let claim = self.claim().await;
         let token = claim["token"].as_str().unwrap();
         let artifact = send_file(&self.app, token, &self.project, "m.safetensors", b"learned".to_vec()).await;

@@ -63,6 +63,17 @@ async fn bodies_of_other_kinds_are_refused() {
 }
 
 #[tokio::test]
+async fn the_character_that_postgresql_cannot_keep_is_refused_everywhere() {
+    let app = TestApp::full().await;
+    let variables = json!({ "query": "query ($n: String) { workspaces(name: $n) { nodes { id } } }", "variables": { "n": "a\u{0}b" } });
+    let literal = json!({ "query": "{ workspaces(name: \"a\\u0000b\") { nodes { id } } }" });
+    for body in [variables, literal] {
+        let (status, answer) = post(&app, "application/json", body.to_string()).await;
+        assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "INVALID_INPUT"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_runs_on_get() {
     let app = TestApp::full().await;
     let request = TestApp::request(Method::GET, "/graphql?query=%7Bviewer%7Buser%7Bid%7D%7D%7D", None, ());

@@ -65,6 +65,45 @@ async fn a_subscription_runs_over_websocket() {
 }
 
 #[tokio::test]
+async fn registered_versions_and_logged_metrics_are_followed() {
+    let (app, ada) = TestApp::with_user().await;
+    let stranger = app.user("stranger", false).await;
+    let project = crate::versions::project(&app, &ada).await;
+    let url = app.serve().await;
+    let mut sockets = Vec::new();
+    for user in [&ada, &stranger] {
+        let mut socket = open(&url, None).await.unwrap();
+        let authorization = format!("Bearer {}", user.token);
+        say(&mut socket, json!({ "type": "connection_init", "payload": { "authorization": authorization } })).await;
+        assert_eq!(hear(&mut socket).await["type"], "connection_ack");
+        let query = "subscription { versionRegistered(filter: {metric: {key: \"auc\", value: {gt: 0.5}}}) { number } }";
+        say(&mut socket, json!({ "id": "v", "type": "subscribe", "payload": { "query": query } })).await;
+        say(
+            &mut socket,
+            json!({ "id": "h", "type": "subscribe", "payload": { "query": "subscription { heartbeat }" } }),
+        )
+        .await;
+        // The heartbeat's first answer says that both subscriptions are running.
+        assert_eq!(hear(&mut socket).await["id"], "h");
+        sockets.push(socket);
+    }
+    for auc in [0.4, 0.9] {
+        crate::versions::log(&app, &ada, &project, json!({ "metrics": [{ "key": "auc", "value": auc }] })).await;
+    }
+    let heard = loop {
+        let message = hear(&mut sockets[0]).await;
+        if message["id"] == "v" {
+            break message;
+        }
+    };
+    assert_eq!(heard["payload"]["data"]["versionRegistered"]["number"], 2, "the first does not pass the filter");
+    // Two further heartbeats of the stranger's, and nothing else.
+    for _ in 0..2 {
+        assert_eq!(hear(&mut sockets[1]).await["id"], "h");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_with_a_bad_token_is_closed() {
     let app = TestApp::full().await;
     let url = app.serve().await;

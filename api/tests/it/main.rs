@@ -1,10 +1,12 @@
 //! Stories through the public face: GraphQL and HTTP in, answers out.
 
+mod bad_input;
 mod files;
 mod identity;
 mod jobs;
 mod limits;
 mod live;
+mod nested;
 mod organisation;
 mod schema;
 mod versions;

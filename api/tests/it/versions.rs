@@ -17,7 +17,7 @@ const MOVE: &str = "mutation ($version: ID!, $name: String!, $reason: String) {
     }
 }";
 
-async fn project(app: &TestApp, user: &TestUser) -> Value {
+pub(crate) async fn project(app: &TestApp, user: &TestUser) -> Value {
     let query = "mutation { createWorkspace(input: {name: \"Plant\"}) { workspace { id } userErrors { code } } }";
     let workspace = app.ok(Some(&user.token), query, json!({})).await["createWorkspace"]["workspace"]["id"].take();
     let query = "mutation ($w: ID!) {
@@ -27,7 +27,7 @@ async fn project(app: &TestApp, user: &TestUser) -> Value {
 }
 
 /// Logs a version of `pump-7` with `more` in its input.
-async fn log(app: &TestApp, user: &TestUser, project: &Value, more: Value) -> Value {
+pub(crate) async fn log(app: &TestApp, user: &TestUser, project: &Value, more: Value) -> Value {
     let mut input = json!({ "project": project, "model": { "name": "pump-7" } });
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let mut answer = app.gql_with(Some(&user.token), LOG, json!({ "input": input })).await;
@@ -90,7 +90,6 @@ async fn what_is_wrong_with_an_input_is_said_where_it_is() {
         (json!({ "upload": "ver_x" }), "INVALID_ID", json!(["upload"])),
         (json!({ "upload": "upl_01h455vb4pex5vsknk084sn02q" }), "NOT_FOUND", json!(["upload"])),
         (json!({ "parent": "ver_01h455vb4pex5vsknk084sn02q" }), "NOT_FOUND", json!(["parent"])),
-        (json!({ "description": "a\u{0}b" }), "INVALID_INPUT", json!(["description"])),
     ] {
         let answer = log(&app, &ada, &project, more.clone()).await;
         assert_eq!(answer["userErrors"][0]["code"], code, "{more} {answer:#}");

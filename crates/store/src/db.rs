@@ -89,8 +89,14 @@ impl Db {
                 .acquire_timeout(Duration::from_secs(10))
                 .sqlx_logging(false)
                 .map_sqlx_postgres_opts(move |pg| {
-                    // JIT compilation costs more than it saves on statements of milliseconds.
-                    pg.options([("statement_timeout", timeout.to_string()), ("jit", "off".to_owned())])
+                    // Statements of milliseconds: compiling them or starting workers costs more than it saves, and
+                    // what they touch is in memory.
+                    pg.options([
+                        ("statement_timeout", timeout.to_string()),
+                        ("jit", "off".to_owned()),
+                        ("max_parallel_workers_per_gather", "0".to_owned()),
+                        ("random_page_cost", "1.1".to_owned()),
+                    ])
                 });
             let mut pool = Database::connect(connect).await?;
             if let Some(watch) = &options.watch {

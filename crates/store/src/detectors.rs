@@ -236,6 +236,7 @@ impl Store {
         new: &NewDetector,
     ) -> Result<DetectorId, StoreError> {
         let now = self.now();
+        keep_the_name(txn, permit, new).await?;
         let row = detectors::ActiveModel {
             id: Set(DetectorId::new(now).0),
             name: Set(new.name.clone()),
@@ -272,6 +273,22 @@ impl Store {
         }
         Ok(id)
     }
+}
+
+/// A detector's name belongs to who registered it first: a newer version of somebody else's would be what
+/// everybody's trainings take from then on.
+async fn keep_the_name(txn: &DatabaseTransaction, permit: &Permit, new: &NewDetector) -> Result<(), StoreError> {
+    if permit.actor().is_admin() {
+        return Ok(());
+    }
+    let of_this_name = detectors::Entity::find().filter(detectors::Column::Name.eq(&new.name)).all(txn).await?;
+    let offers_what_is_there = of_this_name.iter().any(|kept| kept.version == new.version);
+    let others = of_this_name.iter().any(|kept| kept.registered_by != permit.user().0);
+    if others && !offers_what_is_there {
+        let message = format!("the detector name `{}` is another account's; choose a name of your own", new.name);
+        return Err(Problem::new("CONFLICT", message).at("name").into());
+    }
+    Ok(())
 }
 
 async fn update(

@@ -1,7 +1,7 @@
 //! Who sees which rows: every read starts from one of these conditions.
 
 use nunatak_authz::{Action, Actor, Permit, Reach, Scope};
-use nunatak_domain::{ProjectId, Role, WorkspaceId};
+use nunatak_domain::{JobStatus, ProjectId, Role, WorkspaceId};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Value,
     entity::prelude::Uuid,
@@ -10,7 +10,7 @@ use sea_orm::{
 
 use crate::{
     Store, StoreError, db,
-    entities::{projects, versions, workspaces},
+    entities::{jobs, projects, versions, workspaces},
 };
 
 fn access(user: Uuid, at_least: Role) -> SelectStatement {
@@ -25,7 +25,12 @@ fn access(user: Uuid, at_least: Role) -> SelectStatement {
 /// Holds for the row numbers (`column`) of projects in which the actor may do what `reach` was asked for.
 pub(crate) fn project_rows(column: impl ColumnTrait, reach: Reach) -> Condition {
     let live = || projects::Entity::find().select_only().column(projects::Column::RowId);
-    let undeleted = projects::Column::DeletedAt.is_null();
+    // A deleted workspace takes its projects along.
+    let spaces = workspaces::Entity::find().select_only().column(workspaces::Column::Id);
+    let spaces = spaces.filter(workspaces::Column::DeletedAt.is_null()).into_query();
+    let undeleted = Condition::all()
+        .add(projects::Column::DeletedAt.is_null())
+        .add(projects::Column::WorkspaceId.in_subquery(spaces));
     match reach {
         Reach::Nothing => Condition::all().add(Expr::cust("1 = 0")),
         Reach::Everything => Condition::all().add(column.in_subquery(live().filter(undeleted).into_query())),
@@ -82,6 +87,7 @@ impl Store {
     /// `NotFound` where the actor may not even know of it, [`StoreError::Denied`] where it may.
     pub async fn workspace_permit(&self, actor: &Actor, action: Action, id: WorkspaceId) -> Result<Permit, StoreError> {
         let absent = || StoreError::NotFound("workspace");
+        self.require_signed_in(actor, action)?;
         workspaces::Entity::find_by_id(id.0)
             .filter(workspaces::Column::DeletedAt.is_null())
             .one(self.0.db.read())
@@ -100,12 +106,34 @@ impl Store {
     /// `NotFound` where the actor may not even know of it, [`StoreError::Denied`] where it may.
     pub async fn project_permit(&self, actor: &Actor, action: Action, id: ProjectId) -> Result<Permit, StoreError> {
         let absent = || StoreError::NotFound("project");
+        self.require_signed_in(actor, action)?;
         let (row, workspace, role) = self.project_role(actor, id).await?.ok_or_else(absent)?;
-        let knows = role.is_some() || actor.is_admin() || matches!(actor, Actor::Job { project, .. } if *project == id);
+        // A report is fenced where it is carried out: it is told LEASE_LOST, and a repeated completion goes through.
+        let knows = role.is_some()
+            || actor.is_admin()
+            || (matches!(actor, Actor::Job { project, .. } if *project == id)
+                && (action == Action::ReportJob || self.is_at_work(actor).await?));
         if !knows {
             return Err(absent());
         }
         Ok(self.authorizer().permit(actor, action, Scope::Project { id, row, workspace, role })?)
+    }
+
+    /// Nobody in particular is told to sign in, whether the thing is there or not.
+    fn require_signed_in(&self, actor: &Actor, action: Action) -> Result<(), StoreError> {
+        if *actor == Actor::Anonymous {
+            self.authorizer().permit(actor, action, Scope::Instance)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the job of this token is still running with this attempt: a token outlives neither.
+    async fn is_at_work(&self, actor: &Actor) -> Result<bool, StoreError> {
+        let Actor::Job { id, attempt, .. } = actor else { return Ok(false) };
+        let running = jobs::Entity::find_by_id(id.0)
+            .filter(jobs::Column::Attempt.eq(*attempt))
+            .filter(jobs::Column::Status.eq(JobStatus::Running.number()));
+        Ok(running.one(self.0.db.read()).await?.is_some())
     }
 
     /// The actor's own role in a workspace; `None` for administrators that are not members, too.

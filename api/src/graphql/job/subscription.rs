@@ -1,7 +1,5 @@
-use std::collections::BTreeSet;
-
 use async_graphql::{Context, Error, ID, Subscription};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use nunatak_domain::{JobId, PageRequest, ProjectId};
 use nunatak_store::{
     Event,
@@ -9,31 +7,12 @@ use nunatak_store::{
 };
 
 use super::{
-    super::{
-        context::{ContextExt, parse_optional_id},
-        error::ApiError,
-        live::{Heard, listen},
-    },
+    super::{context::parse_optional_id, error::ApiError, live::follow},
     Job,
 };
-use crate::{
-    ApiState,
-    http::auth::{Credential, authenticate},
-};
-
-/// Events that are already there are answered together: a job that changed several times is sent once.
-const CONFLATED: usize = 256;
 
 #[derive(Default, Debug)]
 pub struct JobSubscription;
-
-/// What one client follows, and with whose eyes.
-struct Follower {
-    state: ApiState,
-    credential: Credential,
-    job: Option<JobId>,
-    project: Option<ProjectId>,
-}
 
 #[Subscription]
 impl JobSubscription {
@@ -45,66 +24,25 @@ impl JobSubscription {
         #[graphql(desc = "Only this job.")] job: Option<ID>,
         #[graphql(desc = "Only jobs of this project.")] project: Option<ID>,
     ) -> Result<impl Stream<Item = Result<Job, Error>> + use<>, ApiError> {
-        let follower = Follower {
-            state: ctx.state().clone(),
-            credential: ctx.request().credential.clone(),
-            job: parse_optional_id(job.as_ref(), "job")?,
-            project: parse_optional_id(project.as_ref(), "project")?,
+        let named: Option<JobId> = parse_optional_id(job.as_ref(), "job")?;
+        let project: Option<ProjectId> = parse_optional_id(project.as_ref(), "project")?;
+        let wanted = move |event| match event {
+            Event::JobChanged { job, project: of } => {
+                let follows = named.is_none_or(|id| id == job) && project.is_none_or(|id| id == of);
+                follows.then_some(job)
+            }
+            _ => None,
         };
-        // Listens first, then reads: what happens in between is sent twice rather than not at all.
-        let events = listen(ctx.store().bus()).ready_chunks(CONFLATED);
-        let named = stream::iter(follower.job.map(|_| vec![Heard::Lagged]));
-        let heard = Box::pin(named.chain(events));
-        let batches = stream::unfold((follower, heard), |(follower, mut heard)| async move {
-            let batch = follower.answer(heard.next().await?).await?;
-            Some((batch, (follower, heard)))
+        let jobs = follow(ctx, named.is_some(), wanted, move |store, actor, changed: Option<Vec<JobId>>| async move {
+            if let Some(ids) = changed.or(named.map(|id| vec![id])) {
+                return Ok(sorted(store.jobs_by_ids(&actor, &ids).await?.into_values()));
+            }
+            let filter = JobFilter { project, ..JobFilter::default() };
+            let newest = PageRequest::first(PageRequest::MAX.unsigned_abs());
+            let page = store.job_page(&actor, &filter, &newest).await?;
+            Ok(sorted(page.items.into_iter().map(|(_, job)| job)))
         });
-        Ok(batches.flat_map(stream::iter))
-    }
-}
-
-impl Follower {
-    /// The jobs to send after what was heard; `None` once the client's token has ended.
-    async fn answer(&self, heard: Vec<Heard>) -> Option<Vec<Result<Job, Error>>> {
-        let mut changed = BTreeSet::new();
-        let mut missed = false;
-        for heard in heard {
-            match heard {
-                Heard::Event(Event::JobChanged { job, project }) if self.follows(job, project) => {
-                    changed.insert(job);
-                }
-                Heard::Event(_) => {}
-                Heard::Lagged => missed = true,
-            }
-        }
-        if changed.is_empty() && !missed {
-            return Some(Vec::new());
-        }
-        // Asked again each time: roles change and tokens end.
-        let actor = authenticate(&self.state, &self.credential).await.ok()?;
-        let found = match (missed, self.job) {
-            (true, Some(job)) => {
-                self.state.store.jobs_by_ids(&actor, &[job]).await.map(|found| sorted(found.into_values()))
-            }
-            (true, None) => {
-                let filter = JobFilter { project: self.project, ..JobFilter::default() };
-                let newest = PageRequest::first(PageRequest::MAX.unsigned_abs());
-                let page = self.state.store.job_page(&actor, &filter, &newest).await;
-                page.map(|page| sorted(page.items.into_iter().map(|(_, job)| job)))
-            }
-            (false, _) => {
-                let ids: Vec<JobId> = changed.into_iter().collect();
-                self.state.store.jobs_by_ids(&actor, &ids).await.map(|found| sorted(found.into_values()))
-            }
-        };
-        Some(match found {
-            Ok(jobs) => jobs.into_iter().map(|job| Ok(Job::from(job))).collect(),
-            Err(error) => vec![Err(ApiError::from(error).into())],
-        })
-    }
-
-    fn follows(&self, job: JobId, project: ProjectId) -> bool {
-        self.job.is_none_or(|followed| followed == job) && self.project.is_none_or(|followed| followed == project)
+        Ok(jobs.map(|job| job.map(Job::from)))
     }
 }
 

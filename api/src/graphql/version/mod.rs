@@ -8,6 +8,7 @@ mod mutation;
 mod order;
 mod query;
 mod states;
+mod subscription;
 mod types;
 mod values;
 
@@ -20,4 +21,5 @@ pub use mutation::VersionMutation;
 pub(crate) use order::VersionOrderInput;
 pub use query::VersionQuery;
 pub use states::{VersionStatus, Visibility};
+pub use subscription::VersionSubscription;
 pub use types::Version;

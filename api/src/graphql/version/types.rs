@@ -1,12 +1,12 @@
-use async_graphql::{Context, ID, Json, Object, SimpleObject};
+use async_graphql::{Context, ID, Json, Object, SimpleObject, connection::Connection};
 use chrono::{DateTime, Utc};
-use nunatak_store::versions::VersionRecord;
+use nunatak_store::{predictions::PredictionFilter, versions::VersionRecord};
 use serde_json::Value;
 
 use super::{
     super::{
         alias::{Alias, AliasesOf},
-        connection::{connection_with, page_cost, page_request},
+        connection::{connection, connection_with, page_cost, page_request},
         context::ContextExt,
         dataset::DatasetVersion,
         error::ApiError,
@@ -14,6 +14,7 @@ use super::{
         job::Job,
         metric::{Metric, MetricsOf},
         model::Model,
+        prediction::Prediction,
         project::Project,
         scalars::Int64,
         tag::{Tag, TagsOf},
@@ -223,5 +224,21 @@ impl Version {
         let page = page_request(first, after, last, before)?;
         let page = ctx.store().version_children(ctx.actor(), &self.0, &page).await?;
         Ok(connection_with(page, VersionsOf::ChildrenOf(Box::new(self.0.clone())), Version::from))
+    }
+
+    /// What it was applied to, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn predictions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, Prediction>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        let filter = PredictionFilter { version: Some(self.0.id), ..PredictionFilter::default() };
+        let page = ctx.store().prediction_page(ctx.actor(), &filter, &page).await?;
+        Ok(connection(page, Prediction::from))
     }
 }

@@ -80,8 +80,8 @@ impl WorkspaceMutation {
         let permit = ctx.permit(Action::CreateWorkspace)?;
         CreateWorkspacePayload::of(
             async {
-                let request = format!("{} {}", input.name, input.description);
-                let key = input.idempotency_key.map(|key| IdempotencyKey::new(key, &request)).transpose()?;
+                let request = (&input.name, &input.description);
+                let key = input.idempotency_key.clone().map(|key| IdempotencyKey::new(key, &request)).transpose()?;
                 let name = Name::parse(&input.name).map_err(|problem| problem.at("name"))?;
                 let made = ctx.store().create_workspace(&permit, &name, input.description, key.as_ref()).await?;
                 Ok(made.into())

@@ -119,7 +119,7 @@ fn guesses(header: &[String], wishes: &Wishes, usual: &Wishes) -> Result<Vec<Gue
     let guess = |name: &String| match Some(name.as_str()) {
         name if name == label.as_deref() && (name != time.as_deref() || wishes.label_column.is_some()) => Guess::Label,
         name if name == time.as_deref() => Guess::Time,
-        Some(LABEL_NAME) if label.is_none() => Guess::MaybeLabel,
+        Some(LABEL_NAME) if label.is_none() => Guess::Label,
         name if time.is_none() && name == default_time => Guess::MaybeTime,
         _ => Guess::Feature,
     };

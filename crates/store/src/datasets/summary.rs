@@ -13,10 +13,9 @@ const MAX_DISTINCT: usize = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guess {
     Feature,
-    /// The client says so: anything but 0 and 1 is a mistake.
+    /// The client says so, or it is named `label`: anything but 0 and 1 is a mistake. Were it taken for a
+    /// feature instead, a detector would learn from the answer.
     Label,
-    /// Named `label`: a label if all of it is 0 or 1, else a feature.
-    MaybeLabel,
     Time,
     /// Named `timestamp` or `time`: a time if all of it is one, else a feature.
     MaybeTime,
@@ -69,7 +68,7 @@ impl Summary {
     /// Whether the column is already known to be unfit.
     pub(super) fn is_bad(&self) -> bool {
         match self.guess {
-            Guess::Feature | Guess::MaybeLabel => self.not_number.is_some(),
+            Guess::Feature => self.not_number.is_some(),
             Guess::Label => self.not_label.is_some(),
             Guess::Time => self.not_time.is_some(),
             Guess::MaybeTime => self.not_number.is_some() && self.not_time.is_some(),
@@ -87,7 +86,7 @@ impl Summary {
         };
         // The spellings that the runners' reader takes.
         let is_label = matches!(cell, "0" | "0.0" | "1" | "1.0");
-        if !is_label && matches!(self.guess, Guess::Label | Guess::MaybeLabel) {
+        if !is_label && self.guess == Guess::Label {
             self.not_label.get_or_insert_with(|| bad(row, cell));
         }
         match number {
@@ -147,7 +146,7 @@ impl Summary {
     /// The column as it turned out, and how many of its labels are 1.
     pub(super) fn finish(self) -> Result<(Column, Option<i64>), Problem> {
         let role = match self.guess {
-            Guess::Label | Guess::MaybeLabel if self.not_label.is_none() => ColumnRole::Label,
+            Guess::Label if self.not_label.is_none() => ColumnRole::Label,
             Guess::Time | Guess::MaybeTime if self.not_time.is_none() => ColumnRole::Time,
             _ => ColumnRole::Feature,
         };
@@ -159,8 +158,10 @@ impl Summary {
     fn check(&self, role: ColumnRole) -> Result<(), Problem> {
         let name = &self.name;
         if let (Guess::Label, Some((row, cell))) = (self.guess, &self.not_label) {
-            let message =
-                format!("row {row} of the label column `{name}` is `{cell}`; a label is 0 (normal) or 1 (anomaly)");
+            let message = format!(
+                "row {row} of the label column `{name}` is `{cell}`; a label is 0 (normal) or 1 (anomaly); \
+                 rename the column if it is none"
+            );
             return Err(Problem::new("BAD_LABEL", message).at("labelColumn"));
         }
         let unfit_time = self.guess == Guess::Time || (self.guess == Guess::MaybeTime && self.not_number.is_some());

@@ -178,7 +178,7 @@ impl Store {
         usual: Wishes,
     ) -> Result<(BlobRecord, Profile), StoreError> {
         let (_, project) = scope::project_of(permit)?;
-        let blob = self.completed_upload(self.0.db.read(), upload, project).await.map_err(at_upload)?;
+        let blob = self.completed_upload(self.0.db.read(), upload, project, None).await.map_err(at_upload)?;
         let path = self.0.files.blob_path(&blob.sha256);
         let work = move || {
             let file = open_blob_blocking(&path, &blob)?;

@@ -17,7 +17,7 @@ pub(crate) use scores::Layout;
 pub use uploads::{NewUpload, UploadRecord};
 pub use write::{PartRange, UploadWriteError};
 
-use nunatak_domain::{Problem, ProjectId, UploadId, UploadStatus};
+use nunatak_domain::{JobId, Problem, ProjectId, UploadId, UploadStatus};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::{Store, StoreError, entities};
@@ -33,15 +33,20 @@ pub struct BlobRecord {
 }
 
 impl Store {
-    /// The file behind a completed upload of this project.
+    /// The file behind a completed upload of this project; for a job, only of those that it sent itself.
     pub(crate) async fn completed_upload(
         &self,
         db: &impl ConnectionTrait,
         upload: UploadId,
         project: ProjectId,
+        job: Option<JobId>,
     ) -> Result<BlobRecord, StoreError> {
-        let row = entities::uploads::Entity::find_by_id(upload.0)
-            .filter(entities::uploads::Column::ProjectId.eq(project.0))
+        let mut select =
+            entities::uploads::Entity::find_by_id(upload.0).filter(entities::uploads::Column::ProjectId.eq(project.0));
+        if let Some(job) = job {
+            select = select.filter(entities::uploads::Column::JobId.eq(job.0));
+        }
+        let row = select
             .one(db)
             .await?
             .ok_or_else(|| Problem::new("NOT_FOUND", "there is no such upload in this project"))?;

@@ -3,7 +3,8 @@ use std::time::Duration;
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{ApiTokenId, Name, Page, PageRequest, Problem, Timestamp, TokenScope, UserId};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    sea_query::Expr,
 };
 use serde_json::json;
 
@@ -67,7 +68,8 @@ impl Store {
     /// The secret (shown this once) and what is kept of it.
     ///
     /// # Errors
-    /// `INVALID_INPUT` without scopes or with an expiry in the past, `FORBIDDEN_USER` for another user's token
+    /// `INVALID_INPUT` without scopes or with an expiry in the past, `BEYOND_TOKEN` for more than the API token in
+    /// use may itself, `FORBIDDEN_USER` for another user's token
     /// unless the actor is an administrator; database.
     pub async fn create_api_token(
         &self,
@@ -82,6 +84,7 @@ impl Store {
         }
         let (secret, row) = self.new_token_row(user, permit.user(), &new)?;
         let txn = self.0.db.begin().await?;
+        within_its_maker(&txn, permit, &new).await?;
         if users::Entity::find_by_id(user.0).one(&txn).await?.is_none() {
             return Err(Problem::new("NOT_FOUND", "there is no such user").at("forUser").into());
         }
@@ -203,4 +206,20 @@ impl Store {
             other => other,
         }))
     }
+}
+
+/// A token makes no token that may do more, or that lives longer, than itself.
+async fn within_its_maker(db: &impl ConnectionTrait, permit: &Permit, new: &NewApiToken) -> Result<(), StoreError> {
+    let Some(id) = permit.token() else { return Ok(()) };
+    let maker = api_tokens::Entity::find_by_id(id.0).one(db).await?.ok_or(StoreError::NotFound("token"))?;
+    let scopes = parse_scopes(&maker.scopes);
+    if new.scopes.iter().any(|scope| !scopes.contains(scope)) {
+        let message = "the token in use lacks one of these scopes; sign in with a password to make such a token";
+        return Err(Problem::new("BEYOND_TOKEN", message).at("scopes").into());
+    }
+    if maker.expires_at.is_some_and(|end| new.expires_at.is_none_or(|at| at.micros() > end)) {
+        let message = "the token in use ends earlier; sign in with a password to make a longer-lived one";
+        return Err(Problem::new("BEYOND_TOKEN", message).at("expiresAt").into());
+    }
+    Ok(())
 }

@@ -42,7 +42,7 @@ pub struct ApplyRequest {
 pub(super) const DEFAULT_ATTEMPTS: i32 = 3;
 const MAX_ATTEMPTS: i32 = 10;
 const MAX_PRIORITY: i32 = 100;
-const MAX_TAGS: usize = 50;
+const MAX_TAGS: usize = 20;
 
 impl TrainRequest {
     /// With all that may be left out at its default.
@@ -114,7 +114,7 @@ impl Store {
         let project = scope::project_of(permit)?;
         check_bounds(request.priority, request.max_attempts)?;
         if request.tags.len() > MAX_TAGS {
-            return Err(Problem::new("LIMIT_EXCEEDED", "a version has at most 50 tags").at("tags").into());
+            return Err(Problem::new("LIMIT_EXCEEDED", "a version has at most 20 tags").at("tags").into());
         }
         let txn = self.0.db.begin().await?;
         if let Some(id) = self.replayed(&txn, permit, "trainModel", key).await? {

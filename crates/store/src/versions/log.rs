@@ -75,7 +75,7 @@ impl Store {
         upload: UploadId,
         format: String,
     ) -> Result<Artifact, StoreError> {
-        let blob = self.completed_upload(txn, upload, project).await.map_err(|error| match error {
+        let blob = self.completed_upload(txn, upload, project, None).await.map_err(|error| match error {
             StoreError::Invalid(problems) => {
                 StoreError::Invalid(problems.into_iter().map(|problem| problem.at("upload")).collect())
             }

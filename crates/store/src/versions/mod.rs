@@ -6,7 +6,7 @@
 //! - `edit`: what may still change, and deletion.
 //!
 //! To filter by one more thing: a variant in `nunatak_domain::filter::VersionFilter`, an arm in `compile`,
-//! an arm in the naive evaluator of `tests/it/versions/naive.rs`.
+//! an arm in the naive evaluator of `src/versions/tests/naive.rs`.
 
 mod compile;
 mod conditions;

@@ -107,11 +107,11 @@ async fn messages_name_the_place() {
 #[tokio::test]
 async fn odd_but_good_tables_are_taken() {
     let fixture = Fixture::new().await;
-    // A byte order mark, quotes, CRLF, one row, a constant, a `label` that is none, a `time` that is a number.
-    let bytes = "\u{feff}\"a\",label,time,c\r\n1e3,0.5,,7\r\n";
+    // A byte order mark, quotes, CRLF, one row, a constant, a `time` that is a number.
+    let bytes = "\u{feff}\"a\",b,time,c\r\n1e3,0.5,,7\r\n";
     let dataset = create(&fixture, "odd.txt", bytes.as_bytes(), Wishes::default()).await;
     assert_eq!(codes(dataset), ["ALL_MISSING"]);
-    let bytes = "\u{feff}\"a\",label,time,c\r\n1e3,0.5,,7\r\n1e3,0,5,7\r\n";
+    let bytes = "\u{feff}\"a\",b,time,c\r\n1e3,0.5,,7\r\n1e3,0,5,7\r\n";
     let dataset = create(&fixture, "odd.txt", bytes.as_bytes(), Wishes::default()).await.unwrap();
     let version = fixture.store.dataset_version_by_number(&fixture.dev, dataset.id, 1).await.unwrap();
     assert!(version.columns.iter().all(|column| column.role == ColumnRole::Feature), "{:?}", version.columns);
