@@ -27,7 +27,9 @@ pub struct StoreOptions {
 
 /// Is called with the text of a statement (never its values), how long it took and whether it failed.
 #[derive(Clone)]
-pub struct StatementWatch(Arc<dyn Fn(&str, Duration, bool) + Send + Sync>);
+pub struct StatementWatch(Arc<Watch>);
+
+type Watch = dyn Fn(&str, Duration, bool) + Send + Sync;
 
 impl StatementWatch {
     pub fn new(watch: impl Fn(&str, Duration, bool) + Send + Sync + 'static) -> Self {
