@@ -1,6 +1,6 @@
 //! `nunatak server`.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs::File, net::SocketAddr, os::unix::fs::DirBuilderExt, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -41,6 +41,8 @@ pub(crate) struct Running {
     tasks: Vec<JoinHandle<()>>,
     /// Ends first: what it still has to report goes through the server.
     runner: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+    /// Held while it serves.
+    _lock: File,
 }
 
 pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
@@ -56,10 +58,28 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Two servers on one data directory would take uploads and the SQLite file out of each other's hands. Replicas on
+/// PostgreSQL have a directory each, or share it knowingly.
+fn lock_data_dir(settings: &Settings) -> anyhow::Result<File> {
+    make_data_dir(settings)?;
+    let path = settings.data_dir.join("server.lock");
+    let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if settings.database_url.is_none() && lock.try_lock().is_err() {
+        let directory = settings.data_dir.display();
+        anyhow::bail!("another server is using {directory}; stop it, or give this one another --data-dir");
+    }
+    Ok(lock)
+}
+
+/// For its owner only: it holds the signing secret and everybody's data.
+fn make_data_dir(settings: &Settings) -> anyhow::Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data_dir);
+    made.with_context(|| format!("cannot make the data directory {}", settings.data_dir.display()))
+}
+
 /// Opens the store on an up-to-date schema.
 pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
-    std::fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("cannot make the data directory {}", settings.data_dir.display()))?;
+    make_data_dir(settings)?;
     migrate::up(&settings.database_url()).await?;
     let mut options = StoreOptions::new(settings.database_url());
     options.data_dir = settings.data_dir.clone();
@@ -80,6 +100,7 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 
 /// Starts serving and returns once the port is open.
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
+    let lock = lock_data_dir(settings)?;
     let store = open_store(settings).await?;
     let options = ApiOptions { allowed_origins: settings.allowed_origins.clone(), ..ApiOptions::default() };
     let keys = Arc::new(TokenKeys::new(&settings.signing_secret()?));
@@ -110,7 +131,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         tokio::spawn(housekeeping(store.clone(), ended.clone())),
     ];
     let runner = if settings.runner_embedded { Some(start_runner(&store, settings, &url).await?) } else { None };
-    Ok(Running { url, store, end, tasks, runner })
+    Ok(Running { url, store, end, tasks, runner, _lock: lock })
 }
 
 async fn start_runner(

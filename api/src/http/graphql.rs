@@ -1,8 +1,7 @@
 //! `POST /graphql`: one operation in, one answer out, within limits.
 
 use async_graphql::{
-    Name, Request as GraphQlRequest, Response as GraphQlResponse, ServerError, Value,
-    parser::types::{ExecutableDocument, OperationType, Selection, SelectionSet},
+    Name, Request as GraphQlRequest, Response as GraphQlResponse, ServerError, Value, parser::types::OperationType,
 };
 use poem::{
     Body, Request, Response, handler,
@@ -14,9 +13,10 @@ use serde_json::json;
 use super::{
     RequestId,
     auth::{Credential, authenticate},
+    limits,
 };
 use crate::{
-    ApiSchema, ApiState,
+    ApiOptions, ApiSchema, ApiState,
     graphql::{context::RequestContext, error::ApiError},
 };
 
@@ -67,6 +67,18 @@ impl Refusal {
         Self { status, code, message: message.into() }
     }
 
+    pub(super) fn bad_request(code: &'static str, message: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn response(&self, request_id: &str) -> Response {
         let extensions = json!({ "code": self.code, "requestId": request_id });
         let body = json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
@@ -95,7 +107,8 @@ pub(super) async fn prepare(request: &Request, body: Body, state: &ApiState) -> 
     let is_json = request
         .content_type()
         .and_then(|text| text.split(';').next())
-        .is_some_and(|kind| matches!(kind.trim(), "application/json" | "application/graphql-response+json"));
+        .map(|kind| kind.trim().to_ascii_lowercase())
+        .is_some_and(|kind| matches!(kind.as_str(), "application/json" | "application/graphql-response+json"));
     if !is_json {
         let message = "send a JSON body with Content-Type: application/json";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "INVALID_INPUT", message));
@@ -111,62 +124,21 @@ pub(super) async fn prepare(request: &Request, body: Body, state: &ApiState) -> 
         return Err(too_large());
     }
     let bytes = body.into_bytes_limit(state.options.max_body).await.map_err(|_| too_large())?;
-    let query = parse(&bytes, state.options.max_aliases)?;
+    let query = parse(&bytes, &state.options)?;
     let context = RequestContext::for_request(state, actor, credential);
     Ok(query.data(context))
 }
 
-/// One operation from a JSON body, within the limit on aliases.
-fn parse(bytes: &[u8], max_aliases: usize) -> Result<GraphQlRequest, Refusal> {
+/// One operation from a JSON body, within the limits.
+fn parse(bytes: &[u8], options: &ApiOptions) -> Result<GraphQlRequest, Refusal> {
     let bad = |message: String| Refusal::new(StatusCode::BAD_REQUEST, "INVALID_INPUT", message);
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(bad("one operation a request: batches are not taken".into()));
     }
     let mut query: GraphQlRequest =
         serde_json::from_slice(bytes).map_err(|error| bad(format!("the body is not a GraphQL request: {error}")))?;
-    // PostgreSQL keeps no NUL in a text; refused here, no field can forget to.
-    if has_nul(&query) {
-        return Err(bad("a text may not contain the character U+0000".into()));
-    }
-    // A document that does not parse is answered by the schema, with the place of the mistake.
-    if let Ok(document) = query.parsed_query() {
-        let aliases = count_aliases(document);
-        if aliases > max_aliases {
-            let message = format!("the document has {aliases} aliases; at most {max_aliases} are allowed");
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "LIMIT_EXCEEDED", message));
-        }
-    }
+    limits::check(&mut query, options)?;
     Ok(query)
-}
-
-fn has_nul(query: &GraphQlRequest) -> bool {
-    fn in_value(value: &Value) -> bool {
-        match value {
-            Value::String(text) => text.contains('\0'),
-            Value::List(items) => items.iter().any(in_value),
-            Value::Object(fields) => fields.values().any(in_value),
-            _ => false,
-        }
-    }
-    query.query.contains('\0')
-        || query.query.to_ascii_lowercase().contains("\\u0000")
-        || query.variables.values().any(in_value)
-}
-
-fn count_aliases(document: &ExecutableDocument) -> usize {
-    fn of(set: &SelectionSet) -> usize {
-        set.items
-            .iter()
-            .map(|item| match &item.node {
-                Selection::Field(field) => usize::from(field.node.alias.is_some()) + of(&field.node.selection_set.node),
-                Selection::InlineFragment(fragment) => of(&fragment.node.selection_set.node),
-                Selection::FragmentSpread(_) => 0,
-            })
-            .sum()
-    }
-    let operations: usize =
-        document.operations.iter().map(|(_, operation)| of(&operation.node.selection_set.node)).sum();
-    operations + document.fragments.values().map(|fragment| of(&fragment.node.selection_set.node)).sum::<usize>()
 }
 
 /// Whether the operation that would run is a subscription.

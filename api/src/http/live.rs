@@ -28,6 +28,7 @@ use super::{
     RequestId,
     auth::{Credential, authenticate},
     graphql::{Refusal, finish, is_subscription, prepare},
+    limits,
 };
 use crate::{ApiSchema, ApiState, graphql::context::RequestContext};
 
@@ -169,6 +170,10 @@ impl Executor for LiveOnly {
         mut request: GraphQlRequest,
         session: Option<Arc<GraphQlData>>,
     ) -> BoxStream<'static, GraphQlResponse> {
+        if let Err(refused) = limits::check(&mut request, &self.state.options) {
+            let refusal = self.refusal(refused.code(), refused.message().to_owned());
+            return stream::once(async { refusal }).boxed();
+        }
         if request.parsed_query().is_ok() && !is_subscription(&mut request) {
             let refusal = self.refusal("INVALID_INPUT", "send queries and mutations to POST /graphql".into());
             return stream::once(async { refusal }).boxed();

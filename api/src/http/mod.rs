@@ -3,6 +3,7 @@
 pub mod auth;
 mod graphql;
 mod health;
+mod limits;
 mod live;
 mod pages;
 mod request_id;

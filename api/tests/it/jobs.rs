@@ -236,3 +236,24 @@ async fn who_may_see_a_job_can_follow_it() {
     let (silence, _) = tokio::join!(silence, plant.train());
     assert!(silence.is_err(), "a stranger hears nothing");
 }
+
+/// A small schema must not be able to keep the server busy, and a name is its owner's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalogue_entry_harms_nobody() {
+    let plant = Plant::new().await;
+    let eve = plant.app.user("eve", false).await;
+    let register = "mutation ($d: [DetectorInput!]!) {
+        registerRunner(input: { name: \"hers\", detectors: $d }) { runner { id } userErrors { code message path } }
+    }";
+    let offer = async |name: &str, version: &str, schema: Value| {
+        let detector = json!({ "name": name, "version": version, "title": "T", "summary": "S", "inputKind": "TABULAR",
+            "hyperparameterSchema": schema });
+        let answer = plant.app.gql_with(Some(&eve.token), register, json!({ "d": [detector] })).await;
+        answer["data"]["registerRunner"]["userErrors"][0]["code"].clone()
+    };
+    let circle = json!({ "type": "object", "allOf": [{ "$ref": "#" }, { "$ref": "#" }] });
+    assert_eq!(offer("hers", "1.0.0", circle).await, "INVALID_SCHEMA");
+    let plain = json!({ "type": "object", "additionalProperties": false });
+    assert_eq!(offer("lof", "99.0.0", plain.clone()).await, "CONFLICT");
+    assert_eq!(offer("hers", "1.0.0", plain).await, Value::Null);
+}

@@ -45,6 +45,31 @@ async fn recursive_fragments_are_refused() {
     assert_eq!(answer.get("data").cloned().unwrap_or(Value::Null), Value::Null);
 }
 
+/// Each fragment spreads the next twice: 30 levels are a thousand million fields in two kilobytes.
+#[tokio::test]
+async fn fragments_that_multiply_are_refused_at_once() {
+    let app = TestApp::full().await;
+    let chain: String = (0..30).map(|n| format!("fragment F{n} on Query {{ ...F{0} ...F{0} }} ", n + 1)).collect();
+    let document = format!("{{ ...F0 }} {chain} fragment F30 on Query {{ __typename }}");
+    let answer = app.gql(None, &document).await;
+    assert_eq!(code(&answer), "LIMIT_EXCEEDED", "{answer:#}");
+}
+
+#[tokio::test]
+async fn filters_that_are_too_much_are_refused() {
+    let (app, ada) = TestApp::with_user().await;
+    let find = "query ($filter: VersionFilter) { versions(filter: $filter) { nodes { id } } }";
+    let leaf = json!({ "name": { "eq": "x" } });
+    let deep = (0..6).fold(leaf.clone(), |filter, _| json!({ "not": filter }));
+    let many = json!({ "or": vec![leaf.clone(); 25] });
+    let empty = json!({ "and": vec![json!({}); 1000] });
+    let long = json!({ "name": { "in": vec!["x"; 201] } });
+    for filter in [deep, many, empty, long] {
+        let answer = app.gql_with(Some(&ada.token), find, json!({ "filter": filter })).await;
+        assert_eq!(code(&answer), "LIMIT_EXCEEDED", "{filter}");
+    }
+}
+
 #[tokio::test]
 async fn bodies_of_other_kinds_are_refused() {
     let options = ApiOptions { max_body: 1000, ..ApiOptions::default() };

@@ -51,6 +51,11 @@ pub(crate) fn output(command: &mut Command) -> String {
 pub(crate) fn server(db: &TestDb) -> (Process, String) {
     let mut command = nunatak(db);
     command.args(["server", "--port", "0", "--runner-embedded", "false", "--lease-seconds", "2"]);
+    serve(command)
+}
+
+/// Starts a server's command and waits until it serves.
+pub(crate) fn serve(mut command: Command) -> (Process, String) {
     let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
     let stderr = child.stderr.take().expect("stderr is piped");
     let (send, receive) = mpsc::channel();

@@ -6,7 +6,7 @@ use nunatak_client::{
 use nunatak_test_support::TestDb;
 use serde_json::json;
 
-use crate::processes::{eventually, runner, server, signed_in};
+use crate::processes::{eventually, runner, serve, server, signed_in};
 
 const SHUTTLE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/shuttle.csv"));
 
@@ -57,4 +57,19 @@ async fn a_killed_runners_job_is_finished_by_another_and_registered_once() {
         "SELECT number FROM versions",
     );
     assert_eq!(sea_orm::ConnectionTrait::query_all_raw(&raw, rows).await.unwrap().len(), 1);
+}
+
+#[test]
+fn a_second_server_on_the_same_files_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nunatak"));
+        command.args(["server", "--port", "0", "--runner-embedded", "false", "--data-dir"]).arg(dir.path());
+        command.env_clear();
+        command
+    };
+    let (_first, _) = serve(command());
+    let second = command().output().unwrap();
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && error.contains("another server is using"), "{error}");
 }

@@ -165,7 +165,8 @@ impl VersionFilter {
                 let inner = parts.iter().map(Self::measure);
                 let (depth, leaves, longest) = inner
                     .fold((0, 0, 0), |(d, l, n), (depth, leaves, longest)| (d.max(depth), l + leaves, n.max(longest)));
-                (depth + 1, leaves, longest)
+                // An empty group is a condition, too: it is always true, or always false.
+                (depth + 1, leaves.max(1), longest)
             }
             Self::Not(part) => {
                 let (depth, leaves, longest) = part.measure();

@@ -19,13 +19,10 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 
 impl Scalar {
     /// # Errors
-    /// `VALUE_TOO_LARGE` above 64 KiB.
+    /// `VALUE_TOO_LARGE` above 64 KiB, `OUT_OF_RANGE` for a whole number that a float does not hold exactly.
     pub fn from_json(value: Value) -> Result<Self, Problem> {
         let scalar = match value {
-            Value::Number(number) => match number.as_f64() {
-                Some(number) => Self::Number(number),
-                None => Self::Json(Value::Number(number)),
-            },
+            Value::Number(number) => Self::Number(exact(&number)?),
             Value::String(text) => Self::String(text),
             Value::Bool(value) => Self::Boolean(value),
             other => Self::Json(other),
@@ -56,6 +53,18 @@ impl Scalar {
             Self::Json(value) => value.clone(),
         }
     }
+}
+
+/// The number as a float, if nothing of it is lost: filters compare floats, and what was logged comes back as it was.
+fn exact(number: &Number) -> Result<f64, Problem> {
+    let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+    let float = number.as_f64().filter(|float| float.is_finite());
+    #[expect(clippy::cast_possible_truncation, reason = "within 64 bits, or unequal and refused")]
+    let kept = float.filter(|float| whole.is_none_or(|whole| *float as i128 == whole));
+    kept.ok_or_else(|| {
+        let message = format!("{number} is beyond what a 64-bit float holds exactly; send it as a string");
+        Problem::new("OUT_OF_RANGE", message)
+    })
 }
 
 /// A float that JSON has no word for.

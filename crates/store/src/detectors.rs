@@ -83,6 +83,10 @@ impl NewDetector {
         if self.hyperparameter_schema.to_string().len() > MAX_SCHEMA_BYTES {
             return invalid(format!("the schema may have at most {MAX_SCHEMA_BYTES} bytes"));
         }
+        if let Some(keyword) = unbounded_keyword(&self.hyperparameter_schema) {
+            let message = format!("`{keyword}` is not taken in a hyperparameter schema: write the schema out in full");
+            return invalid(message);
+        }
         match jsonschema::validator_for(&self.hyperparameter_schema) {
             Ok(_) => Ok(()),
             Err(error) => invalid(format!("this is no valid JSON Schema: {error}")),
@@ -99,6 +103,20 @@ impl NewDetector {
 
     fn same_schema(&self, row: &detectors::Model) -> bool {
         serde_json::from_str::<Value>(&row.hyperparameter_schema).is_ok_and(|kept| kept == self.hyperparameter_schema)
+    }
+}
+
+/// The first keyword, anywhere in a schema, with which a small schema could make validation endless: references,
+/// which may run in circles or multiply, and regular expressions, which may backtrack.
+fn unbounded_keyword(schema: &Value) -> Option<&'static str> {
+    const REFUSED: [&str; 5] = ["$ref", "$dynamicRef", "$recursiveRef", "pattern", "patternProperties"];
+    match schema {
+        Value::Object(fields) => REFUSED
+            .into_iter()
+            .find(|keyword| fields.contains_key(*keyword))
+            .or_else(|| fields.values().find_map(unbounded_keyword)),
+        Value::Array(items) => items.iter().find_map(unbounded_keyword),
+        _ => None,
     }
 }
 

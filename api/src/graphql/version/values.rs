@@ -17,9 +17,9 @@ macro_rules! value_object {
                 &self.0
             }
 
-            /// Its value, of whatever type.
-            async fn value(&self) -> Json<Value> {
-                Json(self.1.to_json())
+            /// Its value, of whatever type; null where null was logged (scikit-learn's None).
+            async fn value(&self) -> Option<Json<Value>> {
+                Some(self.1.to_json()).filter(|value| !value.is_null()).map(Json)
             }
 
             /// Its value, if that is a number.
@@ -54,8 +54,8 @@ value_object! {
 pub struct KeyValueInput {
     /// 1 to 250 characters.
     key: String,
-    /// Any JSON. Numbers, strings and booleans can be filtered and ordered by; of others, whether they exist.
-    value: Json<Value>,
+    /// Any JSON, null included. Numbers, strings and booleans can be filtered and ordered by; of others, whether they exist.
+    value: Option<Json<Value>>,
 }
 
 /// Checks the values of the input field named `field`.
@@ -63,7 +63,8 @@ pub(super) fn parse_values(values: Vec<KeyValueInput>, field: &str) -> Result<Ve
     let parse = |(place, input): (usize, KeyValueInput)| {
         let located = |problem: Problem| problem.at(place.to_string()).at(field);
         let key = Key::parse(&input.key).map_err(|problem| located(problem.at("key")))?;
-        let value = Scalar::from_json(input.value.0).map_err(|problem| located(problem.at("value")))?;
+        let value = Scalar::from_json(input.value.map_or(Value::Null, |value| value.0))
+            .map_err(|problem| located(problem.at("value")))?;
         Ok((key, value))
     };
     values.into_iter().enumerate().map(parse).collect()

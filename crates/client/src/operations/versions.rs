@@ -41,7 +41,10 @@ impl ListedVersion {
     }
 
     pub fn hyperparameter(&self, key: &str) -> Option<&serde_json::Value> {
-        self.hyperparameters.iter().find(|hyperparameter| hyperparameter.key == key).map(|found| &found.value)
+        self.hyperparameters
+            .iter()
+            .find(|hyperparameter| hyperparameter.key == key)
+            .and_then(|found| found.value.as_ref())
     }
 }
 

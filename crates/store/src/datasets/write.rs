@@ -14,7 +14,7 @@ use super::{ColumnRole, DatasetRecord, DatasetVersionRecord, Profile, Wishes};
 use crate::{
     IdempotencyKey, Store, StoreError,
     entities::{dataset_versions as versions, datasets},
-    files::{BlobRecord, open_blob_blocking},
+    files::{BlobRecord, Sender, open_blob_blocking},
     scope,
 };
 
@@ -178,7 +178,10 @@ impl Store {
         usual: Wishes,
     ) -> Result<(BlobRecord, Profile), StoreError> {
         let (_, project) = scope::project_of(permit)?;
-        let blob = self.completed_upload(self.0.db.read(), upload, project, None).await.map_err(at_upload)?;
+        let blob = self
+            .completed_upload(self.0.db.read(), upload, project, Sender::User(permit.user()))
+            .await
+            .map_err(at_upload)?;
         let path = self.0.files.blob_path(&blob.sha256);
         let work = move || {
             let file = open_blob_blocking(&path, &blob)?;

@@ -17,7 +17,7 @@ pub(crate) use scores::Layout;
 pub use uploads::{NewUpload, UploadRecord};
 pub use write::{PartRange, UploadWriteError};
 
-use nunatak_domain::{JobId, Problem, ProjectId, UploadId, UploadStatus};
+use nunatak_domain::{JobId, Problem, ProjectId, UploadId, UploadStatus, UserId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::{Store, StoreError, entities};
@@ -32,20 +32,28 @@ pub struct BlobRecord {
     pub file_name: String,
 }
 
+/// Whose uploads count: nobody takes a file that somebody else sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sender {
+    User(UserId),
+    Job(JobId),
+}
+
 impl Store {
-    /// The file behind a completed upload of this project; for a job, only of those that it sent itself.
+    /// The file behind a completed upload of this project, of those that the sender sent itself.
     pub(crate) async fn completed_upload(
         &self,
         db: &impl ConnectionTrait,
         upload: UploadId,
         project: ProjectId,
-        job: Option<JobId>,
+        sender: Sender,
     ) -> Result<BlobRecord, StoreError> {
         let mut select =
             entities::uploads::Entity::find_by_id(upload.0).filter(entities::uploads::Column::ProjectId.eq(project.0));
-        if let Some(job) = job {
-            select = select.filter(entities::uploads::Column::JobId.eq(job.0));
-        }
+        select = match sender {
+            Sender::Job(job) => select.filter(entities::uploads::Column::JobId.eq(job.0)),
+            Sender::User(user) => select.filter(entities::uploads::Column::CreatedBy.eq(user.0)),
+        };
         let row = select
             .one(db)
             .await?

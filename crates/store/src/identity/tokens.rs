@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nunatak_authz::{Action, Actor, Permit};
+use nunatak_authz::{Action, Actor, Permit, Reach};
 use nunatak_domain::{ApiTokenId, Name, Page, PageRequest, Problem, Timestamp, TokenScope, UserId};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
@@ -170,8 +170,10 @@ impl Store {
     /// `INVALID_CURSOR`; database.
     pub async fn api_tokens(&self, actor: &Actor, page: &PageRequest) -> Result<Page<ApiTokenRecord>, StoreError> {
         let own = match actor {
-            Actor::User { id, .. } => Some(id.0),
-            Actor::Anonymous | Actor::Job { .. } => None,
+            Actor::User { id, .. } if self.authorizer().reach(actor, Action::ReadProject) != Reach::Nothing => {
+                Some(id.0)
+            }
+            _ => None,
         };
         let select = api_tokens::Entity::find().filter(api_tokens::Column::UserId.eq(own));
         let page = page_by_id(self.0.db.read(), select, api_tokens::Column::Id, "tokens", page, |row| row.id).await?;

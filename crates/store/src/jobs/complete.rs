@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{JobRecord, checks, report::Attempt};
 use crate::{
     Event, Store, StoreError, db,
-    files::BlobRecord,
+    files::{BlobRecord, Sender},
     predictions::{self, NewPrediction},
     versions::{Artifact, DatasetOrigin, MetricPoint, NewFigure, NewVersion, VersionRecord},
 };
@@ -134,7 +134,7 @@ impl Store {
             }
             JobResult::Predict(upload, scored) => {
                 finite(scored.threshold)?;
-                let blob = self.completed_upload(self.0.db.read(), *upload, job.project, Some(job.id)).await?;
+                let blob = self.completed_upload(self.0.db.read(), *upload, job.project, Sender::Job(job.id)).await?;
                 let rows = self.check_rows(job, scored).await?;
                 predictions::check_scores(self, &blob, rows).await?;
                 Ok(Some(blob))
@@ -169,7 +169,7 @@ impl Store {
         trained: &TrainedResult,
     ) -> Result<VersionRecord, StoreError> {
         let model = job.model.ok_or_else(|| StoreError::Corrupt(format!("{} trains no model", job.id)))?;
-        let blob = self.completed_upload(txn, trained.artifact, job.project, Some(job.id)).await?;
+        let blob = self.completed_upload(txn, trained.artifact, job.project, Sender::Job(job.id)).await?;
         let new = self.new_version(job, trained, blob)?;
         let version = self.insert_version(txn, attempt.project, model, &new).await.map_err(|error| match error {
             StoreError::NotFound("model") => {

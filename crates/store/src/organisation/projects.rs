@@ -16,6 +16,7 @@ use crate::{
     idempotency::IdempotencyKey,
     paging::page_by_id,
     scope::{self, require},
+    versions::sql::plain_text,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +91,7 @@ impl Store {
         key: Option<&IdempotencyKey>,
     ) -> Result<ProjectRecord, StoreError> {
         require(permit, Action::CreateProject)?;
+        plain_text(&new.description, "description")?;
         let workspace =
             permit.workspace().ok_or_else(|| StoreError::Corrupt("a project's permit without a workspace".into()))?;
         new.git_url.as_deref().map_or(Ok(()), check_git_url)?;
@@ -125,6 +127,7 @@ impl Store {
     /// `TAKEN` at `name`, `INVALID_URL`; database.
     pub async fn update_project(&self, permit: &Permit, change: ProjectChange) -> Result<ProjectRecord, StoreError> {
         require(permit, Action::UpdateProject)?;
+        plain_text(change.description.as_deref().unwrap_or_default(), "description")?;
         let (row_id, id) = scope::project_of(permit)?;
         change.git_url.as_deref().map_or(Ok(()), check_git_url)?;
         let txn = self.0.db.begin().await?;

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use nunatak_authz::{Action, Actor, Permit};
+use nunatak_authz::{Action, Actor, Permit, Reach};
 use nunatak_domain::{Name, Page, PageRequest, Role, Timestamp, WorkspaceId};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
@@ -15,6 +15,7 @@ use crate::{
     idempotency::IdempotencyKey,
     paging::page_by_id,
     scope::require,
+    versions::sql::plain_text,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +47,15 @@ pub struct WorkspaceChange {
 }
 
 /// A workspace is seen by its members, by the members of its projects, and by administrators.
-fn visible(actor: &Actor) -> Condition {
+fn visible(store: &Store, actor: &Actor) -> Condition {
     let live = Condition::all().add(workspaces::Column::DeletedAt.is_null());
+    let may_read = store.authorizer().reach(actor, Action::ReadProject) != Reach::Nothing;
     let Actor::User { id: user, is_admin, .. } = actor else {
         return live.add(Expr::cust("1 = 0"));
     };
+    if !may_read {
+        return live.add(Expr::cust("1 = 0"));
+    }
     if *is_admin {
         return live;
     }
@@ -87,6 +92,7 @@ impl Store {
         key: Option<&IdempotencyKey>,
     ) -> Result<WorkspaceRecord, StoreError> {
         require(permit, Action::CreateWorkspace)?;
+        plain_text(&description, "description")?;
         let txn = self.0.db.begin().await?;
         if let Some(id) = self.replayed(&txn, permit, "createWorkspace", key).await? {
             let row = workspaces::Entity::find_by_id(id).one(&txn).await?;
@@ -124,6 +130,7 @@ impl Store {
         change: WorkspaceChange,
     ) -> Result<WorkspaceRecord, StoreError> {
         require(permit, Action::UpdateWorkspace)?;
+        plain_text(change.description.as_deref().unwrap_or_default(), "description")?;
         let txn = self.0.db.begin().await?;
         let row = workspaces::Entity::find_by_id(id.0).one(&txn).await?.ok_or(StoreError::NotFound("workspace"))?;
         let before = json!({ "name": row.name, "description": row.description });
@@ -171,7 +178,7 @@ impl Store {
         name: Option<&str>,
         page: &PageRequest,
     ) -> Result<Page<WorkspaceRecord>, StoreError> {
-        let mut select = workspaces::Entity::find().filter(visible(actor));
+        let mut select = workspaces::Entity::find().filter(visible(self, actor));
         if let Some(name) = name {
             select = select.filter(workspaces::Column::Name.eq(name));
         }
@@ -188,7 +195,7 @@ impl Store {
         ids: &[WorkspaceId],
     ) -> Result<HashMap<WorkspaceId, WorkspaceRecord>, StoreError> {
         let select = workspaces::Entity::find()
-            .filter(visible(actor))
+            .filter(visible(self, actor))
             .filter(workspaces::Column::Id.is_in(ids.iter().map(|id| id.0)));
         let rows = select.all(self.0.db.read()).await?;
         Ok(rows.into_iter().map(|row| (row.id.into(), row.into())).collect())

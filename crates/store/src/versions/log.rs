@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Artifact, NewVersion, VersionRecord};
 use crate::{
     Action, Event, IdempotencyKey, Permit, Store, StoreError, db,
+    files::Sender,
     scope::{project_of, require},
 };
 
@@ -48,8 +49,8 @@ impl Store {
             TargetModel::Named(name) => self.ensure_model(&txn, project, name, permit.user()).await?,
         };
         let mut new = NewVersion { created_by: permit.user(), ..log.version };
-        if let Some((upload, format)) = log.upload {
-            new.artifact = Some(self.artifact(&txn, project.1, upload, format).await?);
+        if let Some(upload) = log.upload {
+            new.artifact = Some(self.artifact(&txn, permit, project.1, upload).await?);
         }
         if let Some(parent) = new.parent {
             // Its very existence may not be for these eyes.
@@ -71,11 +72,12 @@ impl Store {
     async fn artifact(
         &self,
         txn: &DatabaseTransaction,
+        permit: &Permit,
         project: ProjectId,
-        upload: UploadId,
-        format: String,
+        (upload, format): (UploadId, String),
     ) -> Result<Artifact, StoreError> {
-        let blob = self.completed_upload(txn, upload, project, None).await.map_err(|error| match error {
+        let sender = Sender::User(permit.user());
+        let blob = self.completed_upload(txn, upload, project, sender).await.map_err(|error| match error {
             StoreError::Invalid(problems) => {
                 StoreError::Invalid(problems.into_iter().map(|problem| problem.at("upload")).collect())
             }

@@ -116,10 +116,18 @@ pub(crate) async fn find_keys(
     Ok(wanted.iter().map(|(kind, name)| found.get(&(*kind, (*name).to_owned())).copied()).collect())
 }
 
+/// Every list that shows the row carries it.
+const MAX_TEXT_BYTES: usize = 64 * 1024;
+
 /// PostgreSQL keeps no NUL in a text: refused on both, so that a database may be moved.
 pub(crate) fn plain_text(text: &str, field: &str) -> Result<(), Problem> {
     if text.contains('\0') {
         return Err(Problem::new("INVALID_INPUT", "a text may not contain the character U+0000").at(field));
+    }
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(
+            Problem::new("TOO_LONG", "a text has at most 65536 bytes; upload what is longer as a file").at(field)
+        );
     }
     Ok(())
 }
