@@ -31,7 +31,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(2);
 /// A statement that takes longer is worth a line in the log.
 const SLOW_STATEMENT: Duration = Duration::from_millis(500);
 /// Running answers get this long to finish when the server ends.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// A server that runs in this process until it is told to end.
 pub(crate) struct Running {
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
     }
     shutdown::requested().await;
     tracing::info!("ending: running jobs get {} s, or go to another runner", runner::DRAIN.as_secs());
-    server.stop().await;
+    server.stop(GRACE).await;
     Ok(())
 }
 
@@ -150,8 +150,9 @@ async fn start_runner(
 }
 
 impl Running {
-    /// Ends the runner, then the server, and waits for both.
-    pub(crate) async fn stop(self) {
+    /// Ends the runner, then the server, and waits for both; for answers that are still being sent, `patience` at
+    /// most.
+    pub(crate) async fn stop(self, patience: Duration) {
         if let Some((end, task)) = self.runner {
             // An error says that it has ended already.
             let _ = end.send(true);
@@ -162,7 +163,7 @@ impl Running {
         // An error says that everything has ended already.
         let _ = self.end.send(true);
         for task in self.tasks {
-            if let Err(error) = task.await {
+            if let Ok(Err(error)) = tokio::time::timeout(patience, task).await {
                 tracing::error!(%error, "a part of the server broke");
             }
         }

@@ -6,7 +6,7 @@ mod plan;
 mod report;
 mod training;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -18,6 +18,9 @@ use crate::{server, settings::Settings, shutdown};
 /// Known to everybody, hence only ever set by `demo`, which listens on loopback.
 const LOGIN: &str = "demo";
 const PASSWORD: &str = "nunatak-demo";
+
+/// The demo is its server's only client and has its answers by then; a kept connection is not worth waiting for.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
@@ -50,7 +53,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         println!("\nServing until Ctrl-C.");
         shutdown::requested().await;
     }
-    server.stop().await;
+    server.stop(PATIENCE).await;
     outcome
 }
 
