@@ -47,8 +47,8 @@ stored_enum! {
     InputKind: i16 { Tabular = 0, Series = 1, }
 }
 stored_enum! {
-    /// Which dictionary a key belongs to.
-    KeyKind: i16 { Hyperparameter = 0, Parameter = 1, Metric = 2, }
+    /// Which dictionary a key belongs to. That of tags has the names of all projects' tags.
+    KeyKind: i16 { Hyperparameter = 0, Parameter = 1, Metric = 2, Tag = 3, }
 }
 stored_enum! {
     /// Which end of a metric is good; BEST follows it.

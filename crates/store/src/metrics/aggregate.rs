@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, Value};
 use crate::{
     StoreError, db,
     versions::{
-        MetricPoint,
+        Float, Measured, MetricPoint,
         register::{MAX_KEYS, limit},
         sql::{Binds, insert_rows},
     },
@@ -85,6 +85,20 @@ impl Aggregate {
         }
     }
 
+    pub(super) fn measured(self, key_id: i64, key: &str) -> Measured {
+        let float = |value: Option<f64>| Float(value.unwrap_or(f64::NAN));
+        Measured {
+            key_id,
+            key: key.to_owned(),
+            last: float(self.last),
+            last_step: self.last_step,
+            last_at: self.last_at,
+            min: float(self.min),
+            max: float(self.max),
+            points: self.points,
+        }
+    }
+
     pub(super) const fn best(self, direction: Direction) -> Option<f64> {
         match direction {
             Direction::Maximize => self.max,
@@ -98,22 +112,23 @@ pub(super) fn stored(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }
 
-/// The points and aggregates of a version that has none yet.
+/// The points and aggregates of a version that has none yet; the aggregates are returned, too.
 pub(crate) async fn insert_first(
     db: &impl ConnectionTrait,
     (version_row, project_row): (i64, i64),
     points: &Grouped<'_>,
     key_ids: &[i64],
-) -> Result<(), StoreError> {
+) -> Result<Vec<Measured>, StoreError> {
     if key_ids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let directions = directions(db, project_row, key_ids).await?;
     let aggregates: Vec<_> =
         points.groups().zip(key_ids).filter_map(|(group, key)| Some((*key, Aggregate::of(group)?))).collect();
     upsert_aggregates(db, (version_row, project_row), &aggregates, &directions).await?;
     upsert_points(db, version_row, points, key_ids).await?;
-    Ok(())
+    let named = points.keys().zip(aggregates);
+    Ok(named.map(|(name, (key, aggregate))| aggregate.measured(key, name)).collect())
 }
 
 /// The directions that the project declares for some keys; the others are maximised.

@@ -9,7 +9,7 @@ use crate::{
     Action, Event, Permit, Store, StoreError, db,
     scope::{project_of, require},
     versions::{
-        MetricPoint, VersionRecord,
+        MetricPoint, VersionRecord, maps,
         register::{MAX_KEYS, limit},
         sql::{Binds, ensure_keys},
     },
@@ -18,6 +18,7 @@ use crate::{
 #[derive(Debug, FromQueryResult)]
 struct AggregateRow {
     key_id: i64,
+    name: String,
     last: Option<f64>,
     last_step: i64,
     last_at: i64,
@@ -111,27 +112,30 @@ async fn add(
     let before = aggregates(txn, version.row).await?;
     let known: HashSet<_> = before.iter().map(|row| row.key_id).chain(keys.iter().copied()).collect();
     limit("metrics", known.len(), MAX_KEYS)?;
-    let before: HashMap<i64, Aggregate> = before.into_iter().map(|row| (row.key_id, row.into())).collect();
+    let mut before: HashMap<i64, (String, Aggregate)> =
+        before.into_iter().map(|row| (row.key_id, (row.name.clone(), row.into()))).collect();
     let overwritten = overwritten(txn, version.row, points, keys).await?;
     let directions = directions(txn, version.project_row, keys).await?;
     upsert_points(txn, version.row, points, keys).await?;
     let mut after = Vec::new();
-    for (key, group) in keys.iter().zip(points.groups()) {
+    for ((key, name), group) in keys.iter().zip(points.keys()).zip(points.groups()) {
         let Some(new) = Aggregate::of(group) else { continue };
-        after.push((
-            *key,
-            match before.get(key) {
-                _ if overwritten.contains(key) => reread(txn, version.row, *key).await?,
-                Some(old) => old.merge(new),
-                None => new,
-            },
-        ));
+        let aggregate = match before.get(key) {
+            _ if overwritten.contains(key) => reread(txn, version.row, *key).await?,
+            Some((_, old)) => old.merge(new),
+            None => new,
+        };
+        after.push((*key, aggregate));
+        before.insert(*key, (name.to_owned(), aggregate));
     }
-    Ok(upsert_aggregates(txn, place, &after, &directions).await?)
+    upsert_aggregates(txn, place, &after, &directions).await?;
+    let all = before.into_iter().map(|(key, (name, aggregate))| aggregate.measured(key, &name));
+    Ok(maps::write_metrics(txn, version.row, all.collect()).await?)
 }
 
 async fn aggregates(txn: &DatabaseTransaction, version_row: i64) -> Result<Vec<AggregateRow>, DbErr> {
-    let text = "SELECT key_id, last, last_step, last_at, min, max, points FROM metrics WHERE version_row = $1";
+    let text = "SELECT m.key_id, k.name, m.last, m.last_step, m.last_at, m.min, m.max, m.points \
+                FROM metrics m JOIN keys k ON k.id = m.key_id WHERE m.version_row = $1";
     AggregateRow::find_by_statement(db::sql(txn, text, vec![version_row.into()])).all(txn).await
 }
 
@@ -168,8 +172,8 @@ async fn overwritten(
 const MAX_STEPS: usize = 15_000;
 
 async fn reread(txn: &DatabaseTransaction, version_row: i64, key: i64) -> Result<Aggregate, StoreError> {
-    let text = "SELECT p.key_id, p.value AS last, p.step AS last_step, p.at AS last_at, a.min, a.max, a.points \
-                FROM metric_points p CROSS JOIN (SELECT MIN(value) AS min, MAX(value) AS max, COUNT(*) AS points \
+    let text = "SELECT p.key_id, k.name, p.value AS last, p.step AS last_step, p.at AS last_at, a.min, a.max, a.points \
+                FROM metric_points p JOIN keys k ON k.id = p.key_id CROSS JOIN (SELECT MIN(value) AS min, MAX(value) AS max, COUNT(*) AS points \
                 FROM metric_points WHERE version_row = $1 AND key_id = $2) AS a \
                 WHERE p.version_row = $1 AND p.key_id = $2 ORDER BY p.step DESC LIMIT 1";
     let values = vec![version_row.into(), key.into()];

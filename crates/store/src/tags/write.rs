@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{TagRecord, attach, ensure};
+use super::{TagRecord, attach, ensure, rename};
 use crate::{
     Action, IdempotencyKey, Permit, Store, StoreError, db,
     entities::tags,
@@ -71,6 +71,7 @@ impl Store {
         plain_text(change.description.as_deref().unwrap_or_default(), "description")?;
         let txn = self.0.db.begin().await?;
         let detail = json!({ "name": change.name, "description": change.description });
+        let renamed = change.name.clone();
         let mut row = tag_here(&txn, permit, id).await?.into_active_model();
         row.updated_at = Set(self.now().micros());
         if let Some(name) = change.name {
@@ -80,6 +81,9 @@ impl Store {
             row.description = Set(description);
         }
         let row = row.update(&txn).await.map_err(|error| StoreError::taken(error, "a tag of that name", "name"))?;
+        if let Some(name) = renamed {
+            rename(&txn, id, name.as_str()).await?;
+        }
         self.audit(&txn, permit, id, detail).await?;
         txn.commit().await?;
         Ok(row.into())
@@ -118,7 +122,8 @@ impl Store {
         let rows = txn.query_all_raw(db::sql(&txn, text, vec![version.row.into()])).await?;
         let there = rows.iter().map(|row| Ok(TagId(row.try_get("", "tag_id")?)));
         let there = there.collect::<Result<HashSet<_>, StoreError>>()?;
-        limit("tags", there.iter().chain(&wanted).collect::<HashSet<_>>().len(), MAX_TAGS)?;
+        let after = there.into_iter().chain(wanted.iter().map(|found| found.tag)).collect::<HashSet<_>>();
+        limit("tags", after.len(), MAX_TAGS)?;
         attach(&txn, &wanted, version.row).await?;
         self.audit(&txn, permit, id, json!({ "attached": names })).await?;
         txn.commit().await?;

@@ -2,6 +2,7 @@
 //!
 //! - `new`, `register`, `log`: what a version is made from, and how it gets in.
 //! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
+//! - `maps`: the same as one text a version, for output.
 //! - `find`, `compile`, `conditions`, `order`, `cursor`: the filtered, ordered page.
 //! - `edit`: what may still change, and deletion.
 //!
@@ -14,6 +15,7 @@ mod cursor;
 mod edit;
 mod find;
 mod log;
+pub(crate) mod maps;
 mod new;
 mod order;
 pub(crate) mod read;
@@ -26,6 +28,8 @@ pub(crate) use conditions::escape;
 pub use edit::VersionChange;
 pub use find::{COUNT_CAP, Count};
 pub use log::{LogVersion, TargetModel};
+pub use maps::Maps;
+pub(crate) use maps::{Float, Measured};
 pub use new::{Artifact, DatasetOrigin, Git, MetricPoint, NewFigure, NewVersion};
 pub use read::VersionDocuments;
 pub use record::VersionRecord;

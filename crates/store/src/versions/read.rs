@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use serde_json::Value as Json;
 
 use super::{
-    Count, VersionRecord,
+    Count, Maps, VersionRecord, maps,
     record::COLUMNS,
     sql::{Binds, visible},
     values::scalar,
@@ -200,6 +200,20 @@ impl Store {
         });
         let single = |(row, mut documents): (i64, Vec<_>)| Some((row, documents.pop()?));
         Ok(found.await?.into_iter().filter_map(single).collect())
+    }
+
+    /// The maps of some versions, as far as they are there to be read at once.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn maps_of(&self, actor: &Actor, rows: &[i64]) -> Result<HashMap<i64, Maps>, StoreError> {
+        let db = self.0.db.read();
+        let (visible, binds) = visible_rows(self, actor, rows);
+        let columns = maps::columns(self.0.db.is_postgres());
+        let join = maps::JOIN;
+        let text = format!("SELECT versions.row_id, {columns} FROM versions {join} WHERE versions.row_id IN {visible}");
+        let found = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
+        found.iter().map(|row| Ok((row.try_get("", "row_id")?, Maps::read(row)?))).collect()
     }
 
     /// The hyperparameters of some versions, by key; those with one of `keys` if any are given.

@@ -1,9 +1,11 @@
+use std::sync::Arc;
+
 use nunatak_domain::{
     DatasetVersionId, JobId, ModelId, ProjectId, Timestamp, UserId, VersionId, VersionStatus, Visibility,
 };
 use sea_orm::{FromQueryResult, QueryResult, entity::prelude::Uuid};
 
-use super::{Artifact, Git};
+use super::{Artifact, Git, Maps};
 use crate::{StoreError, entities::versions};
 
 /// One version, without what has rows of its own and without the large documents (environment, input schema).
@@ -35,6 +37,8 @@ pub struct VersionRecord {
     pub created_by: UserId,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// Only where they were asked for along with it.
+    pub maps: Option<Arc<Maps>>,
 }
 
 /// What a record is read from, of the table `versions`: all but the large documents.
@@ -52,6 +56,11 @@ impl VersionRecord {
     pub(crate) fn read(row: &QueryResult) -> Result<Self, StoreError> {
         let project: Uuid = row.try_get("", "project_id")?;
         Self::of(versions::Model::from_query_result(row, "")?, project.into())
+    }
+
+    /// The same, with the maps that were selected beside it.
+    pub(super) fn read_with_maps(row: &QueryResult) -> Result<Self, StoreError> {
+        Ok(Self { maps: Some(Arc::new(Maps::read(row)?)), ..Self::read(row)? })
     }
 
     pub(super) fn of(row: versions::Model, project: ProjectId) -> Result<Self, StoreError> {
@@ -91,6 +100,7 @@ impl VersionRecord {
             created_by: row.created_by.into(),
             created_at: Timestamp::from_micros(row.created_at),
             updated_at: Timestamp::from_micros(row.updated_at),
+            maps: None,
         })
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use super::{
-    DatasetOrigin, NewVersion, VersionRecord,
+    DatasetOrigin, NewVersion, VersionRecord, maps,
     sql::{ensure_keys, plain_text},
     values,
 };
@@ -52,7 +52,8 @@ impl Store {
         let (parameters, measured) = rest.split_at(new.parameters.len());
         values::insert(txn, "hyperparameters", place, &new.hyperparameters, hyperparameters).await?;
         values::insert(txn, "parameters", place, &new.parameters, parameters).await?;
-        metrics::insert_first(txn, place, &points, measured).await?;
+        let measured = metrics::insert_first(txn, place, &points, measured).await?;
+        maps::insert(txn, row.row_id, (&new.hyperparameters, &new.parameters, measured)).await?;
         tags::attach(txn, &tag_ids, row.row_id).await?;
         figures::insert(self, txn, figures::Owner::Version(row.row_id), &new.figures).await?;
         VersionRecord::of(row, project)
