@@ -45,6 +45,7 @@ pub(crate) struct ScopedStore {
     actor: Actor,
 }
 
+#[async_trait::async_trait]
 impl<K: BatchKey> Loader<K> for ScopedStore {
     type Value = K::Value;
     type Error = Arc<StoreError>;

@@ -160,6 +160,7 @@ impl LiveOnly {
     }
 }
 
+#[async_trait::async_trait]
 impl Executor for LiveOnly {
     async fn execute(&self, _request: GraphQlRequest) -> GraphQlResponse {
         self.refusal("INVALID_INPUT", "send queries and mutations to POST /graphql".into())

@@ -89,6 +89,8 @@ impl Db {
             connect
                 .max_connections(options.max_connections)
                 .acquire_timeout(Duration::from_secs(10))
+                // A ping before each statement would double the round trips; one that has been quiet may be cut.
+                .test_before_acquire_if_idle_for(Duration::from_secs(5))
                 .sqlx_logging(false)
                 .map_sqlx_postgres_opts(move |pg| {
                     // Statements of milliseconds: compiling them or starting workers costs more than it saves, and
@@ -153,6 +155,7 @@ fn sqlite(options: &StoreOptions, max_connections: u32) -> ConnectOptions {
     connect
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(30))
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
@@ -160,7 +163,8 @@ fn sqlite(options: &StoreOptions, max_connections: u32) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Normal)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(10))
-                .pragma("cache_size", "-65536")
+                // Of each connection, in KiB: the inner pages of the indexes. The system's cache has the rest, once.
+                .pragma("cache_size", "-4096")
                 .pragma("temp_store", "memory")
         });
     connect
