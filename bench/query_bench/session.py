@@ -1,0 +1,62 @@
+"""One run of the benchmark: what is started, in which order, and what is reported."""
+import time
+
+from . import limit, report
+from .measure import NunatakSide, measure
+from .places import say
+from .prepare import Prepared
+from .workloads import WORKLOADS
+
+
+def run(options):
+    prepared = Prepared(options)
+    try:
+        return _run(options, prepared)
+    finally:
+        prepared.stop()
+
+
+def _run(options, prepared):
+    work = prepared.directory / "work"
+    chosen = [workload for workload in WORKLOADS if not options.only or workload.name in options.only]
+    prepared.fill_postgres()
+    if options.sqlite:
+        prepared.fill_sqlite()
+    if options.limit:
+        prepared.fill_limit()
+    prepared.unstage()
+    servers = []
+    if options.postgres:
+        servers.append(prepared.on_postgres.start())
+    if options.sqlite:
+        servers.append(prepared.on_sqlite.start())
+    sides = [NunatakSide(server) for server in servers]
+    peer = limit.Limit(prepared.postgres, "nunatak", work, prepared.records) if options.limit else None
+    results = {"versions": options.versions, "seconds": options.seconds, "at": time.strftime("%Y-%m-%d %H:%M")}
+    results["search"] = measure(sides, peer, prepared.records, chosen, options, work)
+    results["memory"] = {server.name: server.memory_mb() for server in servers}
+    if options.keep:
+        _keep(servers)
+    return results, _text(results)
+
+
+def _keep(servers):
+    for server in servers:
+        say(f"{server.name}: {server.base} with the token {server.token}; Ctrl-C ends")
+    try:
+        while True:
+            time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+
+
+def _text(results):
+    search = results["search"]
+    sides = [side for side in ("PostgreSQL", "SQLite", "SQL limit", "MLflow") if any(side in row for row in search.values())]
+    parts = [f"`query`, {results['at']}, {results['versions']:,} versions, ms:"]
+    if search:
+        parts += [report.searches(search, sides), report.ratios(search)]
+    if results.get("log"):
+        parts.append(report.writes(results["log"]))
+    parts.append(report.memory(results["memory"]))
+    return "\n\n".join(parts) + "\n"
