@@ -32,9 +32,11 @@ INSERT INTO run SELECT r.row_id, r.id, r.project_row, r.model, r.number, r.at, 1
   FROM bench.record r JOIN bench.model m ON m.number = r.model JOIN bench.word a ON a.kind = 'author' AND a.number = r.author
   JOIN bench.word s ON s.kind = 'stage' AND s.number = r.stage ORDER BY r.row_id;
 CREATE TABLE metric (key_id BIGINT NOT NULL, run_id BIGINT NOT NULL, exp_id BIGINT NOT NULL, value FLOAT8 NOT NULL);
-INSERT INTO metric SELECT k.key, r.row_id, r.project_row, k.value FROM bench.record r CROSS JOIN LATERAL (VALUES {metrics}) AS k (key, value);
+INSERT INTO metric SELECT k.key, r.row_id, r.project_row, k.value FROM bench.record r
+  CROSS JOIN LATERAL (VALUES {metrics}) AS k (key, value);
 CREATE TABLE param (key_id BIGINT NOT NULL, run_id BIGINT NOT NULL, number FLOAT8, text TEXT);
-INSERT INTO param SELECT k.key, r.row_id, k.number, k.text FROM bench.record r CROSS JOIN LATERAL (VALUES {params}) AS k (key, number, text);
+INSERT INTO param SELECT k.key, r.row_id, k.number, k.text FROM bench.record r
+  CROSS JOIN LATERAL (VALUES {params}) AS k (key, number, text);
 CREATE TABLE tag (name TEXT NOT NULL, run_id BIGINT NOT NULL);
 INSERT INTO tag SELECT w.text, r.row_id FROM bench.record r CROSS JOIN LATERAL
   (VALUES ('team', r.team), ('dataset', r.dataset), ('stage', r.stage)) AS k (kind, number)
@@ -110,14 +112,17 @@ STATEMENTS = {
                     lambda r: PROJECT, lambda p, r: {"project": p["project"]}),
     "02": Statement(_rows(f"SELECT run_id FROM metric WHERE key_id = {AUC} AND value > :auc ORDER BY run_id DESC LIMIT 50"),
                     _auc, lambda p, r: {"auc": p["auc"]}),
-    "03": Statement(_rows(f"""SELECT p.run_id FROM param p JOIN metric m ON m.key_id = {AUC} AND m.run_id = p.run_id AND m.value > :auc
+    "03": Statement(_rows(f"""SELECT p.run_id FROM param p
+                              JOIN metric m ON m.key_id = {AUC} AND m.run_id = p.run_id AND m.value > :auc
                               WHERE p.key_id = {OPTIMIZER} AND p.text = {_array(OPTIMIZERS)}[:optimizer] ORDER BY p.run_id DESC LIMIT 50"""),
                     lambda r: _auc(r) + ["\\set optimizer random(1, 4)"],
                     lambda p, r: {"auc": p["auc"], "optimizer": OPTIMIZERS.index(p["optimizer"]) + 1}),
     # Written so that no estimate can lead astray: the rarest equality is walked, the others are probed one by one.
     "04": Statement(_rows(f"""SELECT t.run_id FROM tag t WHERE t.name = 'team-' || :team
-                              AND (SELECT text FROM param WHERE key_id = {OPTIMIZER} AND run_id = t.run_id) = {_array(OPTIMIZERS)}[:optimizer]
-                              AND (SELECT text FROM param WHERE key_id = {KERNEL} AND run_id = t.run_id) = {_array(KERNELS)}[:kernel]
+                              AND (SELECT text FROM param WHERE key_id = {OPTIMIZER} AND run_id = t.run_id)
+                                = {_array(OPTIMIZERS)}[:optimizer]
+                              AND (SELECT text FROM param WHERE key_id = {KERNEL} AND run_id = t.run_id)
+                                = {_array(KERNELS)}[:kernel]
                               AND (SELECT value FROM metric WHERE key_id = {LOSS} AND run_id = t.run_id) < :loss
                               AND (SELECT value FROM metric WHERE key_id = {AUC} AND run_id = t.run_id) > :auc
                               ORDER BY t.run_id DESC LIMIT 50"""),
@@ -137,18 +142,21 @@ STATEMENTS = {
                     lambda r: ["\\set adjective random(1, 40)", "\\set noun random(1, 40)"],
                     lambda p, r: {"adjective": shape.ADJECTIVES.index(p["pair"].split("-")[0]) + 1,
                                   "noun": shape.NOUNS.index(p["pair"].split("-")[1]) + 1}, custom=True),
-    "08": Statement(_rows("SELECT id FROM run ORDER BY id DESC LIMIT 50 OFFSET :skip"), lambda r: SKIP, lambda p, r: {"skip": p["skip"]}),
+    "08": Statement(_rows("SELECT id FROM run ORDER BY id DESC LIMIT 50 OFFSET :skip"),
+                    lambda r: SKIP, lambda p, r: {"skip": p["skip"]}),
     "08b": Statement(_rows(f"SELECT run_id FROM metric WHERE key_id = {AUC} AND value > 0.8 ORDER BY run_id DESC LIMIT 50 OFFSET :skip"),
                      lambda r: SKIP, lambda p, r: {"skip": p["skip"]}),
     "08k": Statement(f"SELECT {FULL} FROM run r WHERE id < :before ORDER BY id DESC LIMIT 50",
                      lambda r: SKIP + [f"\\set before {r.count} + 1 - :skip"], lambda p, r: {"before": r.count + 1 - p["skip"]}),
-    "09": Statement(f"SELECT {FULL} FROM run r WHERE id = :row", lambda r: [f"\\set row random(1, {r.count})"], lambda p, r: {"row": p["row"]}),
+    "09": Statement(f"SELECT {FULL} FROM run r WHERE id = :row", lambda r: [f"\\set row random(1, {r.count})"],
+                    lambda p, r: {"row": p["row"]}),
     "10": Statement(f"SELECT {FULL} FROM run r WHERE id IN ({', '.join(f':row{n}' for n in range(20))})",
                     lambda r: [f"\\set row{n} random(1, {r.count})" for n in range(20)],
                     lambda p, r: {f"row{n}": row for n, row in enumerate(p["rows"])}),
     "11": Statement("SELECT run_id, step, at, value FROM point WHERE run_id = ({rows})[:place] ORDER BY step",
                     lambda r: [f"\\set place random(1, {shape.SERIES_VERSIONS})"], lambda p, r: {"place": r.series_rows.index(p["row"]) + 1}),
-    "12": Statement(_rows(f"SELECT run_id FROM metric WHERE exp_id = :project AND key_id = {AUC} AND value > :auc ORDER BY run_id DESC LIMIT 50"),
+    "12": Statement(_rows(f"SELECT run_id FROM metric WHERE exp_id = :project AND key_id = {AUC} AND value > :auc "
+                          "ORDER BY run_id DESC LIMIT 50"),
                     lambda r: PROJECT + _auc(r), lambda p, r: {"project": p["project"], "auc": p["auc"]}),
     "13": Statement(f"SELECT {SHORT} FROM run r WHERE model_id = :model ORDER BY id DESC LIMIT 50",
                     lambda r: [f"\\set model random(0, {r.models - 1})"], lambda p, r: {"model": p["model"]}),
@@ -191,6 +199,10 @@ class Limit:
         statement = STATEMENTS[workload.name]
         script = self.directory / f"limit-{workload.name}.sql"
         script.write_text("\n".join([*statement.sets(self.records), self.sql_of(workload.name) + ";", ""]))
+        self._pgbench(statement, script, clients, 1)
+        return self._pgbench(statement, script, clients, seconds)
+
+    def _pgbench(self, statement, script, clients, seconds):
         logs = self.directory / "limit-log"
         shutil.rmtree(logs, ignore_errors=True)
         logs.mkdir()

@@ -2,7 +2,7 @@
 import json
 import shutil
 
-from . import limit, load, shape
+from . import limit, load, peer, peer_load, shape
 from .places import DATA_VERSION, data_dir, say
 from .postgres import Postgres
 from .server import Nunatak
@@ -79,6 +79,12 @@ class Prepared:
             self.staged()
             limit.fill(self.postgres, "nunatak")
             self.made("lean", make)
+
+    def fill_mlflow(self, python):
+        make = [DATA_VERSION, peer.PACKAGES, peer_load.statements(), peer_load.TUNED]
+        if peer_load.DATABASE not in self.postgres.databases() or not self.is_made("mlflow", make):
+            peer_load.fill(self.postgres, python, self.records)
+            self.made("mlflow", make)
 
     def stop(self):
         self.on_postgres.stop()

@@ -1,7 +1,7 @@
 """One run of the benchmark: what is started, in which order, and what is reported."""
 import time
 
-from . import limit, report
+from . import explain, limit, peer, report, writes
 from .measure import NunatakSide, measure
 from .places import say
 from .prepare import Prepared
@@ -19,24 +19,41 @@ def run(options):
 def _run(options, prepared):
     work = prepared.directory / "work"
     chosen = [workload for workload in WORKLOADS if not options.only or workload.name in options.only]
+    logs = options.log and (not options.only or "log" in options.only)
     prepared.fill_postgres()
+    if options.explain:
+        explain.explain(prepared, chosen, options.explain)
+        return None, ""
     if options.sqlite:
         prepared.fill_sqlite()
     if options.limit:
         prepared.fill_limit()
     prepared.unstage()
+    python = peer.python() if options.mlflow else None
+    if options.mlflow and not python:
+        say("MLflow cannot be installed: going on without it")
+    if python:
+        prepared.fill_mlflow(python)
     servers = []
     if options.postgres:
         servers.append(prepared.on_postgres.start())
     if options.sqlite:
         servers.append(prepared.on_sqlite.start())
     sides = [NunatakSide(server) for server in servers]
-    peer = limit.Limit(prepared.postgres, "nunatak", work, prepared.records) if options.limit else None
-    results = {"versions": options.versions, "seconds": options.seconds, "at": time.strftime("%Y-%m-%d %H:%M")}
-    results["search"] = measure(sides, peer, prepared.records, chosen, options, work)
-    results["memory"] = {server.name: server.memory_mb() for server in servers}
-    if options.keep:
-        _keep(servers)
+    mlflow = peer.Mlflow(python, prepared.postgres, work) if python else None
+    try:
+        everybody = sides + [mlflow] if mlflow else sides
+        hand_written = limit.Limit(prepared.postgres, "nunatak", work, prepared.records) if options.limit else None
+        results = {"versions": options.versions, "seconds": options.seconds, "at": time.strftime("%Y-%m-%d %H:%M")}
+        results["search"] = measure(everybody, hand_written, prepared.records, chosen, options, work)
+        if logs:
+            results["log"] = writes.measure(servers, mlflow, prepared.postgres, options, work)
+        results["memory"] = {server.name: server.memory_mb() for server in servers}
+        if options.keep:
+            _keep(servers)
+    finally:
+        if mlflow:
+            mlflow.stop()
     return results, _text(results)
 
 

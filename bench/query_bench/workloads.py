@@ -15,7 +15,7 @@ PAGE = 50
 DRAWS = 256
 # `page 20` begins here; a few places up and down, so that it is not always the same page.
 PAGE_20 = range(930, 971)
-CHECKED = 8
+CHECKED = 16
 
 ROW = "id number createdAt status model { name } createdBy { login } tags { name }"
 MAPS = ROW + " hyperparameters { key value } metrics { key last step at }"
