@@ -55,6 +55,8 @@ struct Inner {
     bus: Bus,
     files: files::FileStore,
     jobs: jobs::JobOptions,
+    samples: versions::Samples,
+    counts: versions::Counts,
 }
 
 impl Store {
@@ -69,7 +71,16 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let db = db::Db::connect(options).await?;
         let files = files::FileStore::open(&options.data_dir, options.max_upload_bytes).await?;
-        Ok(Self(Arc::new(Inner { db, authorizer, clock, bus: Bus::default(), files, jobs: options.jobs })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            authorizer,
+            clock,
+            bus: Bus::default(),
+            files,
+            jobs: options.jobs,
+            samples: Default::default(),
+            counts: Default::default(),
+        })))
     }
 
     #[must_use]

@@ -5,7 +5,7 @@ use nunatak_domain::{JobStatus, ProjectId, Role, WorkspaceId};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Value,
     entity::prelude::Uuid,
-    sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement},
+    sea_query::{Alias, Expr, ExprTrait, PostgresQueryBuilder, Query, SelectStatement},
 };
 
 use crate::{
@@ -40,6 +40,21 @@ pub(crate) fn project_rows(column: impl ColumnTrait, reach: Reach) -> Condition 
             Condition::all().add(column.in_subquery(one.into_query()))
         }
     }
+}
+
+/// `SELECT project_row …` with its values: the projects that are within reach, where those are not all or none.
+pub(crate) fn rows_in_reach(reach: Reach) -> Option<(String, Vec<Value>)> {
+    let select = match reach {
+        Reach::Nothing | Reach::Everything => return None,
+        Reach::Member { user, at_least } => access(user.0, at_least),
+        Reach::Project { id, .. } => Query::select()
+            .expr_as(Expr::col(projects::Column::RowId), Alias::new("project_row"))
+            .from(projects::Entity)
+            .and_where(Expr::col(projects::Column::Id).eq(id.0))
+            .take(),
+    };
+    let (text, values) = select.build(PostgresQueryBuilder);
+    Some((text, values.0))
 }
 
 /// The same for a column that holds the project's id.

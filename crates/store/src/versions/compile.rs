@@ -1,8 +1,11 @@
 //! A filter as a SQL condition on the table `versions`.
 //!
-//! Every leaf is TRUE or FALSE, never NULL, so that NOT includes exactly what the leaf leaves out. Keys and
-//! tags are semi-joins (`EXISTS`) over typed rows: probed by primary key on the way, or walked by value
-//! index, as the database's planner sees fit.
+//! Every leaf is TRUE or FALSE, never NULL, so that NOT includes exactly what the leaf leaves out.
+//!
+//! Keys, tags and names are probes: `(SELECT TRUE … LIMIT 1) IS TRUE` is asked once for each version at hand and
+//! answered by a primary key. It says what `EXISTS` says, but no planner turns it into a join: one histogram
+//! over the values of all metrics makes planners expect a fifth of all rows where forty match. Which rows are at
+//! hand, and in which order, is decided by [`super::plan`].
 
 use std::collections::HashMap;
 
@@ -19,7 +22,7 @@ use super::{
 };
 use crate::StoreError;
 
-/// Ids of the keys that a filter and an order name. An unknown key has one that no row has.
+/// Ids of the keys and tags that a filter and an order name. An unknown key has one that no row has.
 #[derive(Debug, Default)]
 pub(super) struct Keys(HashMap<(KeyKind, String), i64>);
 
@@ -58,6 +61,9 @@ fn named_in<'a>(filter: &'a VersionFilter, wanted: &mut Vec<(KeyKind, &'a str)>)
         VersionFilter::Hyperparameter(key, _) => wanted.push((KeyKind::Hyperparameter, key)),
         VersionFilter::Parameter(key, _) => wanted.push((KeyKind::Parameter, key)),
         VersionFilter::Metric(key, ..) => wanted.push((KeyKind::Metric, key)),
+        VersionFilter::Tag(test) => {
+            wanted.extend(test.eq.iter().chain(test.any_of.iter().flatten()).map(|name| (KeyKind::Tag, name.as_str())));
+        }
         _ => {}
     }
 }
@@ -104,14 +110,14 @@ pub(super) fn condition(filter: &VersionFilter, keys: &Keys, binds: &mut Binds) 
         }
         VersionFilter::Workspace(ids) => {
             let projects = in_ids("p.workspace_id", ids, binds);
-            format!("(versions.project_row IN (SELECT p.row_id FROM projects p WHERE {projects}))")
+            opaque(&format!("versions.project_row IN (SELECT p.row_id FROM projects p WHERE {projects})"))
         }
         VersionFilter::Project(ids) if ids.len() == 1 => {
             format!("(versions.project_row = {})", project_row(ids[0], binds))
         }
         VersionFilter::Project(ids) => {
             let projects = in_ids("p.id", ids, binds);
-            format!("(versions.project_row IN (SELECT p.row_id FROM projects p WHERE {projects}))")
+            opaque(&format!("versions.project_row IN (SELECT p.row_id FROM projects p WHERE {projects})"))
         }
         VersionFilter::Dataset(ids) => {
             let of = in_ids("d.dataset_id", ids, binds);
@@ -126,8 +132,12 @@ pub(super) fn condition(filter: &VersionFilter, keys: &Keys, binds: &mut Binds) 
             semi_join(source, Text::column("a.name"), test, binds)?
         }
         VersionFilter::Tag(test) => {
-            let source = "version_tags vt JOIN tags t ON t.id = vt.tag_id WHERE vt.version_row = versions.row_id";
-            semi_join(source, Text::column("t.name"), test, binds)?
+            let source = "version_tags vt WHERE vt.version_row = versions.row_id";
+            match text_presence(test) {
+                Presence::Impossible => FALSE.to_owned(),
+                Presence::Refused => absent(source),
+                Presence::Needed => probe(&format!("{source} AND {}", tag_name("vt.name_id", test, keys, binds)?)),
+            }
         }
         VersionFilter::DatasetName(test) => dataset_name(test, binds)?,
         VersionFilter::Detector(test) => nullable_text("versions.detector_name", test, binds)?,
@@ -199,14 +209,43 @@ fn nullable_text(column: &str, test: &StringTest, binds: &mut Binds) -> Result<S
     })
 }
 
+/// There is a row of `source` (what follows FROM).
+fn probe(source: &str) -> String {
+    format!("((SELECT TRUE FROM {source} LIMIT 1) IS TRUE)")
+}
+
+/// There is no row of `source`.
+fn absent(source: &str) -> String {
+    format!("((SELECT TRUE FROM {source} LIMIT 1) IS NULL)")
+}
+
+/// The same condition, as something to check on each row and nothing to find rows by.
+pub(super) fn opaque(condition: &str) -> String {
+    format!("(({condition}) IS TRUE)")
+}
+
+/// A tag's name, by its id in the dictionary; `exists` is the caller's.
+pub(super) fn tag_name(column: &str, test: &StringTest, keys: &Keys, binds: &mut Binds) -> Result<String, Problem> {
+    let mut parts = Vec::new();
+    parts.extend(test.eq.as_ref().map(|name| format!("{column} = {}", binds.bind(keys.id(KeyKind::Tag, name)))));
+    if let Some(names) = &test.any_of {
+        parts.push(in_list(column, names.iter().map(|name| keys.id(KeyKind::Tag, name)), binds));
+    }
+    let rest = StringTest { eq: None, any_of: None, exists: None, ..test.clone() };
+    if rest != StringTest::default() {
+        let named = all(&string(Text::column("k.name"), &rest, binds)?);
+        let kind = KeyKind::Tag.number();
+        parts.push(format!("{column} IN (SELECT k.id FROM keys k WHERE k.kind = {kind} AND {named})"));
+    }
+    Ok(all(&parts))
+}
+
 /// One of the rows of `source` passes; `exists: false` wants none.
 fn semi_join(source: &str, text: Text<'_>, test: &StringTest, binds: &mut Binds) -> Result<String, Problem> {
     Ok(match text_presence(test) {
         Presence::Impossible => FALSE.to_owned(),
-        Presence::Refused => format!("(NOT EXISTS (SELECT 1 FROM {source}))"),
-        Presence::Needed => {
-            format!("(EXISTS (SELECT 1 FROM {source} AND {}))", all(&string(text, test, binds)?))
-        }
+        Presence::Refused => absent(source),
+        Presence::Needed => probe(&format!("{source} AND {}", all(&string(text, test, binds)?))),
     })
 }
 
@@ -233,10 +272,8 @@ fn key_rows(table: &str, key: i64, binds: &mut Binds) -> String {
 fn number_exists(source: &str, column: &str, test: &NumberTest, binds: &mut Binds) -> String {
     match presence(test.exists, &NumberTest { exists: None, ..test.clone() }) {
         Presence::Impossible => FALSE.to_owned(),
-        Presence::Refused => format!("(NOT EXISTS (SELECT 1 FROM {source}))"),
-        Presence::Needed => {
-            format!("(EXISTS (SELECT 1 FROM {source} AND {}))", all(&number(column, test, binds)))
-        }
+        Presence::Refused => absent(source),
+        Presence::Needed => probe(&format!("{source} AND {}", all(&number(column, test, binds)))),
     }
 }
 
@@ -244,11 +281,11 @@ fn number_exists(source: &str, column: &str, test: &NumberTest, binds: &mut Bind
 fn value(table: &str, key: i64, test: &ValueTest, binds: &mut Binds) -> Result<String, Problem> {
     let rows = key_rows(table, key, binds);
     Ok(match test {
-        ValueTest::Exists(true) => format!("(EXISTS (SELECT 1 FROM {rows}))"),
-        ValueTest::Exists(false) => format!("(NOT EXISTS (SELECT 1 FROM {rows}))"),
+        ValueTest::Exists(true) => probe(&rows),
+        ValueTest::Exists(false) => absent(&rows),
         ValueTest::Boolean(wanted) => {
             let wanted = binds.bind(wanted.to_string());
-            format!("(EXISTS (SELECT 1 FROM {rows} AND x.kind = {BOOLEAN} AND x.text = {wanted}))")
+            probe(&format!("{rows} AND x.kind = {BOOLEAN} AND x.text = {wanted}"))
         }
         // These columns are set for one type only, and in the indexes: no need to ask for the type.
         ValueTest::Number(test) => number_exists(&format!("{rows} AND x.number IS NOT NULL"), "x.number", test, binds),

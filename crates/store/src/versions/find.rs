@@ -8,7 +8,9 @@ use super::{
     VersionRecord,
     compile::{Keys, condition},
     cursor::{Cursor, hash_of},
-    order::{Column, Segment, segments},
+    maps,
+    order::{Column, Drive, Segment, Setting, segments},
+    plan::{Plan, Question, Target, Way, gather, in_scope, walk},
     record::COLUMNS,
     sql::{Binds, visible},
 };
@@ -41,25 +43,56 @@ impl Store {
         orders: &[VersionOrder],
         page: &PageRequest,
     ) -> Result<Page<VersionRecord>, StoreError> {
+        self.versions_by(actor, (filter, orders, page), false, None).await
+    }
+
+    /// The same, with each version's [`maps`](VersionRecord::maps) along with it in the one statement.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED`, `INVALID_CURSOR`, database.
+    pub async fn versions_with_maps(
+        &self,
+        actor: &Actor,
+        filter: &VersionFilter,
+        orders: &[VersionOrder],
+        page: &PageRequest,
+    ) -> Result<Page<VersionRecord>, StoreError> {
+        self.versions_by(actor, (filter, orders, page), true, None).await
+    }
+
+    /// The page, come by in the way given, or in the one that promises the least work.
+    pub(super) async fn versions_by(
+        &self,
+        actor: &Actor,
+        (filter, orders, page): (&VersionFilter, &[VersionOrder], &PageRequest),
+        with_maps: bool,
+        way: Option<Way>,
+    ) -> Result<Page<VersionRecord>, StoreError> {
         check(filter, orders)?;
         let db = self.0.db.read();
         let keys = Keys::of(db, filter, orders).await?;
-        let (visible, mut binds) = visible(self, actor);
-        let visible = if self.0.db.is_postgres() { visible } else { walked(&visible) };
-        let wanted = format!("{visible} AND {}", condition(filter, &keys, &mut binds)?);
-        let segments = segments(orders, filter, &keys, self.0.db.is_postgres(), &mut binds);
+        let conjuncts = filter.conjuncts();
+        let target = Target { keys: &keys, postgres: self.0.db.is_postgres(), filter };
+        let question = Question { conjuncts: &conjuncts, orders, target, rows: page.size + 1 };
+        let plan = self.plan_or(actor, &question, way).await?;
+        let (head, drive, mut found) = self.driven(actor, &question, &plan)?;
+        let setting = Setting { question: &question, drive: &drive, backwards: page.backwards };
+        let segments = segments(setting, filter, &mut found.binds);
+        found.check_all(&question, &plan, &segments)?;
         let hash = hash_of(filter, orders);
         let from = page.cursor.as_ref().map(|text| Cursor::decode(text, &hash, &segments)).transpose()?;
         let start = from.as_ref().map(Cursor::segment);
         let beyond = from.map(|cursor| {
             let segment = &segments[cursor.segment()];
-            cursor.beyond(segment, page.backwards, &mut binds)
+            cursor.beyond(segment, page.backwards, &mut found.binds)
         });
-        let query = Query { segments: &segments, wanted: &wanted, page };
+        let query =
+            Query { head, segments: &segments, found: &found, page, maps: with_maps, postgres: target.postgres };
         let text = query.text(start, beyond.as_deref());
-        let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
+        let rows = db.query_all_raw(db::sql(db, &text, found.binds.into_values())).await?;
         let columns = &segments[0].columns;
-        let records = rows.iter().map(|row| Ok((Cursor::of(row, columns, &hash)?, VersionRecord::read(row)?)));
+        let read = if with_maps { VersionRecord::read_with_maps } else { VersionRecord::read };
+        let records = rows.iter().map(|row| Ok((Cursor::of(row, columns, &hash)?, read(row)?)));
         let records = records.collect::<Result<Vec<_>, StoreError>>()?;
         Ok(Page::from_rows(page, records, |(cursor, _)| cursor.encode()).map(|(_, record)| record))
     }
@@ -69,20 +102,86 @@ impl Store {
     /// # Errors
     /// `LIMIT_EXCEEDED`, database.
     pub async fn count_versions(&self, actor: &Actor, filter: &VersionFilter) -> Result<Count, StoreError> {
-        check(filter, &[])?;
-        let db = self.0.db.read();
-        let keys = Keys::of(db, filter, &[]).await?;
-        let (visible, mut binds) = visible(self, actor);
-        let wanted = condition(filter, &keys, &mut binds)?;
-        self.count_where(&format!("{visible} AND {wanted}"), binds).await
+        let (rows, binds) = self.matching(actor, filter, COUNT_CAP + 1).await?;
+        self.count_in(&rows, binds).await
     }
 
-    pub(super) async fn count_where(&self, condition: &str, binds: Binds) -> Result<Count, StoreError> {
+    /// `SELECT …` of the row numbers (`row_id`) of the versions that pass, at most `limit` of them: the newest.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED`, database.
+    pub(super) async fn matching(
+        &self,
+        actor: &Actor,
+        filter: &VersionFilter,
+        limit: i64,
+    ) -> Result<(String, Binds), StoreError> {
+        check(filter, &[])?;
+        let keys = Keys::of(self.0.db.read(), filter, &[]).await?;
+        let conjuncts = filter.conjuncts();
+        let target = Target { keys: &keys, postgres: self.0.db.is_postgres(), filter };
+        let rows = u32::try_from(limit).unwrap_or(u32::MAX);
+        let question = Question { conjuncts: &conjuncts, orders: &[], target, rows };
+        let plan = self.plan_or(actor, &question, None).await?;
+        let (head, drive, mut found) = self.driven(actor, &question, &plan)?;
+        let setting = Setting { question: &question, drive: &drive, backwards: false };
+        let segments = segments(setting, filter, &mut found.binds);
+        found.check_all(&question, &plan, &segments)?;
+        let segment = &segments[0];
+        let wanted = found.wanted(segment, None);
+        let (source, row) = (&segment.source, &segment.row);
+        let head = head.map_or_else(String::new, |head| format!("WITH {head} "));
+        let text =
+            format!("{head}SELECT {row} AS row_id FROM {source} WHERE {wanted} ORDER BY {row} DESC LIMIT {limit}");
+        Ok((text, found.binds))
+    }
+
+    async fn plan_or(&self, actor: &Actor, question: &Question<'_>, way: Option<Way>) -> Result<Plan, StoreError> {
+        match way {
+            Some(way) => Ok(Plan { way, checks: (0..question.conjuncts.len()).collect() }),
+            None => {
+                let projects = self.projects_seen(actor).await?;
+                self.plan(actor, question, projects.as_ref().map(|rows| rows.as_slice())).await
+            }
+        }
+    }
+
+    /// What the statement begins with, where its rows come from, and the conditions to which it will add.
+    fn driven(
+        &self,
+        actor: &Actor,
+        question: &Question<'_>,
+        plan: &Plan,
+    ) -> Result<(Option<String>, Drive, Found), StoreError> {
+        let (visible, mut binds) = visible(self, actor);
+        let gathered = |select: String| Some(format!("g AS MATERIALIZED ({select})"));
+        let (head, drive) = match plan.way {
+            Way::Order => (None, Drive::Order),
+            Way::Walk(place) => {
+                let found = question.conjuncts.get(place).and_then(|part| walk(part, question.target, &mut binds));
+                (None, found.map_or(Drive::Order, |found| Drive::Walk(place, found)))
+            }
+            Way::Gather(place) => match question.conjuncts.get(place) {
+                Some(part) => {
+                    let select = gather(part, question.target, &mut binds)?;
+                    let exact = !matches!(part, VersionFilter::And(_) | VersionFilter::Or(_));
+                    let drive = if select.is_some() { Drive::Gather { place, exact } } else { Drive::Order };
+                    (select.and_then(gathered), drive)
+                }
+                None => {
+                    let select = in_scope(self, actor, &mut binds);
+                    let drive = if select.is_some() { Drive::Gather { place, exact: false } } else { Drive::Order };
+                    (select.and_then(gathered), drive)
+                }
+            },
+        };
+        Ok((head, drive, Found { visible, conditions: Vec::new(), binds }))
+    }
+
+    /// How many rows a statement finds, up to [`COUNT_CAP`].
+    pub(super) async fn count_in(&self, rows: &str, binds: Binds) -> Result<Count, StoreError> {
         let db = self.0.db.read();
-        let text = format!(
-            "SELECT COUNT(*) AS count FROM (SELECT 1 FROM versions WHERE {condition} LIMIT {}) AS found",
-            COUNT_CAP + 1
-        );
+        let text = format!("SELECT COUNT(*) AS count FROM ({rows}) AS found");
         let row = db.query_one_raw(db::sql(db, &text, binds.into_values())).await?;
         let counted: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0);
         Ok(Count { value: counted.min(COUNT_CAP), capped: counted > COUNT_CAP })
@@ -98,17 +197,52 @@ fn check(filter: &VersionFilter, orders: &[VersionOrder]) -> Result<(), Problem>
     Ok(())
 }
 
-/// Left to itself, SQLite gathers all versions of all visible projects by index and sorts them. The unary plus
-/// keeps it from that: it checks each version's project while it walks the list in its order.
-fn walked(visible: &str) -> String {
-    visible.replace("\"versions\".\"project_row\" IN", "+\"versions\".\"project_row\" IN")
+/// Which rows are wanted of those at hand.
+struct Found {
+    visible: String,
+    /// Conjuncts with their places, the most selective first.
+    conditions: Vec<(usize, String)>,
+    binds: Binds,
 }
+
+impl Found {
+    /// Adds the conjuncts that some segment's source has not seen to.
+    fn check_all(&mut self, question: &Question<'_>, plan: &Plan, segments: &[Segment]) -> Result<(), Problem> {
+        for place in &plan.checks {
+            if segments.iter().any(|segment| !segment.covers.contains(place)) {
+                let checked = condition(question.conjuncts[*place], question.target.keys, &mut self.binds)?;
+                self.conditions.push((*place, checked));
+            }
+        }
+        Ok(())
+    }
+
+    fn wanted(&self, segment: &Segment, beyond: Option<&str>) -> String {
+        let mut wanted = self.visible.clone();
+        let left = self.conditions.iter().filter(|(place, _)| !segment.covers.contains(place));
+        let conditions = left.map(|(_, condition)| condition.as_str());
+        for more in [segment.condition.as_deref(), beyond].into_iter().flatten().chain(conditions) {
+            wanted.push_str(" AND ");
+            wanted.push_str(more);
+        }
+        wanted
+    }
+}
+
+/// A planner that cannot see how few rows the segments find would read whole tables to join them.
+const VERSIONS_OF_PAGE: &str =
+    "CROSS JOIN LATERAL (SELECT * FROM versions v WHERE v.row_id = u.row_id OFFSET 0) AS versions";
+const MAPS_OF_PAGE: &str =
+    "LEFT JOIN LATERAL (SELECT * FROM version_maps m WHERE m.version_row = u.row_id OFFSET 0) AS vm ON TRUE";
 
 /// A page's statement in the making.
 struct Query<'a> {
+    head: Option<String>,
     segments: &'a [Segment],
-    wanted: &'a str,
+    found: &'a Found,
     page: &'a PageRequest,
+    maps: bool,
+    postgres: bool,
 }
 
 impl Query<'_> {
@@ -121,7 +255,7 @@ impl Query<'_> {
         }
         let rows = self.page.size + 1;
         let mut limit = rows.to_string();
-        let mut parts = Vec::new();
+        let mut parts: Vec<String> = self.head.iter().cloned().collect();
         let mut names = Vec::new();
         for number in order.into_iter().skip_while(|number| start.is_some_and(|start| *number != start)) {
             let beyond = beyond.filter(|_| start == Some(number));
@@ -133,22 +267,26 @@ impl Query<'_> {
         }
         let names = names.join(" UNION ALL ");
         let columns: String = (0..self.segments[0].columns.len()).map(|place| format!("u.c{place}, ")).collect();
+        let (maps, join) = match (self.maps, self.postgres) {
+            (true, true) => (format!(", {}", maps::columns(true)), MAPS_OF_PAGE),
+            (true, false) => (format!(", {}", maps::columns(false)), maps::JOIN),
+            (false, _) => (String::new(), ""),
+        };
+        let versions =
+            if self.postgres { VERSIONS_OF_PAGE } else { "CROSS JOIN versions ON versions.row_id = u.row_id" };
         format!(
-            "WITH {} SELECT u.seg, {columns}{COLUMNS} FROM ({names}) AS u \
-             JOIN versions ON versions.row_id = u.row_id ORDER BY {}",
+            "WITH {} SELECT u.seg, {columns}{COLUMNS}{maps} FROM ({names}) AS u {versions} {join} ORDER BY {}",
             parts.join(", "),
             self.outer_order()
         )
     }
 
     fn segment(&self, number: usize, beyond: Option<&str>, limit: &str) -> String {
-        let Segment { source, condition, columns, row } = &self.segments[number];
+        let segment = &self.segments[number];
+        let Segment { source, columns, row, .. } = segment;
         let select: String =
             columns.iter().enumerate().map(|(place, column)| format!(", {} AS c{place}", column.expression)).collect();
-        let mut wanted = self.wanted.to_owned();
-        for more in [condition.as_deref(), beyond].into_iter().flatten() {
-            wanted = format!("{wanted} AND {more}");
-        }
+        let wanted = self.found.wanted(segment, beyond);
         let sorted: String = columns
             .iter()
             .filter(|column| !column.constant)

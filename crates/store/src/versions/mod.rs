@@ -4,6 +4,7 @@
 //! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
 //! - `maps`: the same as one text a version, for output.
 //! - `find`, `compile`, `conditions`, `order`, `cursor`: the filtered, ordered page.
+//! - `plan`: which index a page is come by.
 //! - `edit`: what may still change, and deletion.
 //!
 //! To filter by one more thing: a variant in `nunatak_domain::filter::VersionFilter`, an arm in `compile`,
@@ -18,6 +19,7 @@ mod log;
 pub(crate) mod maps;
 mod new;
 mod order;
+mod plan;
 pub(crate) mod read;
 mod record;
 pub(crate) mod register;
@@ -31,6 +33,7 @@ pub use log::{LogVersion, TargetModel};
 pub use maps::Maps;
 pub(crate) use maps::{Float, Measured};
 pub use new::{Artifact, DatasetOrigin, Git, MetricPoint, NewFigure, NewVersion};
+pub(crate) use plan::{Counts, Samples};
 pub use read::VersionDocuments;
 pub use record::VersionRecord;
 pub use register::{MAX_FIGURES, MAX_KEYS, MAX_TAGS};

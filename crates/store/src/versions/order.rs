@@ -2,6 +2,7 @@
 //!
 //! An order that begins with a key falls apart into the versions that have a value, walked by the value's
 //! index, and those that have none, newest first. A `LEFT JOIN … NULLS LAST` over both would sort everything.
+//! Where the rows come from is [`Drive`]'s; the cursor is the same whichever way they came.
 
 use nunatak_domain::{
     KeyKind,
@@ -10,6 +11,8 @@ use nunatak_domain::{
 
 use super::{
     compile::{Keys, aggregate_column, pinned_project, project_row},
+    conditions::number,
+    plan::{Question, Walk},
     sql::Binds,
 };
 
@@ -62,32 +65,104 @@ pub(super) struct Segment {
     pub(super) columns: Vec<Column>,
     /// The row number, from the table whose index is walked.
     pub(super) row: String,
+    /// The conjuncts that the source has seen to.
+    pub(super) covers: Vec<usize>,
 }
 
-/// The list that `orders` describe, newest first where they leave a tie.
-pub(super) fn segments(
-    orders: &[VersionOrder],
-    filter: &VersionFilter,
-    keys: &Keys,
-    postgres: bool,
-    binds: &mut Binds,
-) -> Vec<Segment> {
+/// Where the rows of all segments come from.
+#[derive(Debug, Clone)]
+pub(super) enum Drive {
+    /// The index that is in the segment's own order.
+    Order,
+    /// The index of the conjunct at this place.
+    Walk(usize, Walk),
+    /// The statement's `g (row_id)`, which holds the versions of the conjunct at this place, and no others if told so.
+    Gather { place: usize, exact: bool },
+}
+
+/// What segments are made for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) question: &'a Question<'a>,
+    pub(super) drive: &'a Drive,
+    pub(super) backwards: bool,
+}
+
+impl Setting<'_> {
+    const fn postgres(self) -> bool {
+        self.question.target.postgres
+    }
+
+    /// Where versions come from, whatever key they may have: the source, its row number, what it has seen to.
+    fn versions(self) -> (String, String, Option<String>, Vec<usize>) {
+        match self.drive {
+            Drive::Order => ("versions".to_owned(), "versions.row_id".to_owned(), None, Vec::new()),
+            Drive::Walk(place, walk) => {
+                let source = format!("{}{}", walk.source, self.version_of("x.version_row"));
+                (source, "x.version_row".to_owned(), Some(walk.condition.clone()), vec![*place])
+            }
+            Drive::Gather { place, exact } => {
+                // In its order already, so that the walk over it ends when the page is full.
+                let newest = if self.backwards { "ASC" } else { "DESC" };
+                let gathered = format!("(SELECT row_id FROM g ORDER BY row_id {newest} {}) AS d", self.fence());
+                let covers = exact.then_some(*place).into_iter().collect();
+                (format!("{gathered}{}", self.version_of("d.row_id")), "d.row_id".to_owned(), None, covers)
+            }
+        }
+    }
+
+    /// The version with this row number, fetched when it is its turn and never the other way round.
+    fn version_of(self, row: &str) -> String {
+        match self.postgres() {
+            true => {
+                format!(" CROSS JOIN LATERAL (SELECT * FROM versions v WHERE v.row_id = {row} OFFSET 0) AS versions")
+            }
+            // SQLite keeps CROSS JOIN's order of tables.
+            false => format!(" CROSS JOIN versions ON versions.row_id = {row}"),
+        }
+    }
+
+    /// Keeps a planner from looking into a subquery. SQLite's looks, and finds nothing better.
+    const fn fence(self) -> &'static str {
+        if self.postgres() { "OFFSET 0" } else { "" }
+    }
+
+    /// A version's row in a table of keys, or NULLs.
+    fn left_row(self, table: &str, alias: &str, key: &str) -> String {
+        let of = |alias: &str| format!("{alias}.version_row = versions.row_id AND {alias}.key_id = {key}");
+        match self.postgres() {
+            true => format!(" LEFT JOIN LATERAL (SELECT * FROM {table} k WHERE {} OFFSET 0) {alias} ON TRUE", of("k")),
+            false => format!(" LEFT JOIN {table} {alias} ON {}", of(alias)),
+        }
+    }
+
+    /// A version's row in a table of keys, for the versions that have one.
+    fn row(self, table: &str, alias: &str, key: &str) -> String {
+        let of = |alias: &str| format!("{alias}.version_row = versions.row_id AND {alias}.key_id = {key}");
+        match self.postgres() {
+            true => format!(" CROSS JOIN LATERAL (SELECT * FROM {table} k WHERE {} OFFSET 0) {alias}", of("k")),
+            false => format!(" CROSS JOIN {table} {alias} ON {}", of(alias)),
+        }
+    }
+}
+
+/// The list that the question's orders describe, newest first where they leave a tie.
+pub(super) fn segments(setting: Setting<'_>, filter: &VersionFilter, binds: &mut Binds) -> Vec<Segment> {
+    let orders = setting.question.orders;
     let mut joins = String::new();
     let mut rest = Vec::new();
     let keyed_first = orders.first().is_some_and(|order| !matches!(order, VersionOrder::Field(..)));
     for (place, order) in orders.iter().enumerate().skip(usize::from(keyed_first)) {
-        let (join, columns) = joined(place, order, keys, binds);
+        let (join, columns) = joined(place, order, setting, binds);
         joins.push_str(&join);
         rest.extend(columns);
     }
     let mut segments = match orders.first() {
-        Some(first) if keyed_first => keyed(first, filter, keys, postgres, binds),
-        _ => vec![Segment {
-            source: "versions".to_owned(),
-            condition: None,
-            columns: Vec::new(),
-            row: "versions.row_id".to_owned(),
-        }],
+        Some(first) if keyed_first => keyed(first, filter, setting, binds),
+        _ => {
+            let (source, row, condition, covers) = setting.versions();
+            vec![Segment { source, condition, columns: Vec::new(), row, covers }]
+        }
     };
     for segment in &mut segments {
         segment.source.push_str(&joins);
@@ -107,11 +182,11 @@ fn key_of(order: &VersionOrder, keys: &Keys) -> Option<(&'static str, i64)> {
 }
 
 /// A later part of an order: the join that it needs, and its columns.
-fn joined(place: usize, order: &VersionOrder, keys: &Keys, binds: &mut Binds) -> (String, Vec<Column>) {
+fn joined(place: usize, order: &VersionOrder, setting: Setting<'_>, binds: &mut Binds) -> (String, Vec<Column>) {
     let alias = format!("o{place}");
-    let join = key_of(order, keys).map(|(table, key)| {
+    let join = key_of(order, setting.question.target.keys).map(|(table, key)| {
         let key = binds.bind(key);
-        format!(" LEFT JOIN {table} {alias} ON {alias}.version_row = versions.row_id AND {alias}.key_id = {key}")
+        setting.left_row(table, &alias, &key)
     });
     let field = |column: &str, kind, sort, nullable| vec![Column::new(column, kind, sort, nullable)];
     match order {
@@ -148,66 +223,71 @@ fn joined(place: usize, order: &VersionOrder, keys: &Keys, binds: &mut Binds) ->
 }
 
 /// The pieces of a list that is ordered by a key first.
-fn keyed(order: &VersionOrder, filter: &VersionFilter, keys: &Keys, postgres: bool, binds: &mut Binds) -> Vec<Segment> {
-    let Some((table, key)) = key_of(order, keys) else { return Vec::new() };
+fn keyed(order: &VersionOrder, filter: &VersionFilter, setting: Setting<'_>, binds: &mut Binds) -> Vec<Segment> {
+    let Some((table, key)) = key_of(order, setting.question.target.keys) else { return Vec::new() };
     let key = binds.bind(key);
-    // SQLite keeps CROSS JOIN's order of tables, and so walks the value's index unless the filter names rows.
-    let join = if postgres || is_narrow(filter) { "JOIN" } else { "CROSS JOIN" };
-    let walked = |present: String, columns| Segment {
-        source: format!("{table} o0 {join} versions ON versions.row_id = o0.version_row"),
-        condition: Some(format!("o0.key_id = {key} AND {present}")),
-        columns,
-        row: "o0.version_row".to_owned(),
+    let walked = |present: String, columns, bounds: Option<usize>| {
+        let (source, row, condition, mut covers) = match setting.drive {
+            Drive::Gather { .. } => {
+                let (source, row, condition, covers) = setting.versions();
+                (format!("{source}{}", setting.row(table, "o0", &key)), row, condition, covers)
+            }
+            Drive::Order | Drive::Walk(..) => {
+                let source = format!("{table} o0{}", setting.version_of("o0.version_row"));
+                (source, "o0.version_row".to_owned(), None, Vec::new())
+            }
+        };
+        covers.extend(bounds);
+        let present = format!("o0.key_id = {key} AND {present}");
+        let condition = condition.map_or_else(|| present.clone(), |condition| format!("{condition} AND {present}"));
+        Segment { source, condition: Some(condition), columns, row, covers }
     };
-    let absent = |value: &str, columns| Segment {
-        source: "versions".to_owned(),
-        condition: Some(format!(
-            "NOT EXISTS (SELECT 1 FROM {table} o0 \
-             WHERE o0.version_row = versions.row_id AND o0.key_id = {key} AND {value} IS NOT NULL)"
-        )),
-        columns,
-        row: "versions.row_id".to_owned(),
+    let absent = |value: &str, columns| {
+        let (source, row, condition, covers) = setting.versions();
+        let lacking = format!(
+            "((SELECT TRUE FROM {table} k \
+             WHERE k.version_row = versions.row_id AND k.key_id = {key} AND {value} IS NOT NULL) IS NULL)"
+        );
+        let condition = condition.map_or_else(|| lacking.clone(), |condition| format!("{condition} AND {lacking}"));
+        Segment { source, condition: Some(condition), columns, row, covers }
     };
     let null = |kind: Kind| Column::constant(kind.null(), kind);
     let rank = |rank: u8| Column::constant(format!("CAST({rank} AS BIGINT)"), Kind::Int);
     match order {
         VersionOrder::Field(..) => Vec::new(),
         VersionOrder::Metric(_, aggregate, sort) => {
-            let value = format!("o0.{}", aggregate_column(*aggregate));
+            let column = aggregate_column(*aggregate);
+            let value = format!("o0.{column}");
             let mut present = format!("{value} IS NOT NULL");
             if let Some(project) = pinned_project(filter) {
                 present = format!("o0.project_row = {} AND {present}", project_row(project, binds));
             }
+            let bounds = setting.question.ordered_by();
+            if let Some(VersionFilter::Metric(_, _, test)) =
+                bounds.and_then(|place| setting.question.conjuncts.get(place))
+            {
+                for bound in number(&value, test, binds) {
+                    present = format!("{present} AND {bound}");
+                }
+            }
             vec![
-                walked(present, vec![Column::new(&value, Kind::Float, *sort, false)]),
-                absent(&value, vec![null(Kind::Float)]),
+                walked(present, vec![Column::new(&value, Kind::Float, *sort, false)], bounds),
+                absent(&format!("k.{column}"), vec![null(Kind::Float)]),
             ]
         }
         VersionOrder::Hyperparameter(_, sort) | VersionOrder::Parameter(_, sort) => {
             let number = Column::new("o0.number", Kind::Float, *sort, false);
             let text = Column::new("o0.text_head", Kind::Text, *sort, false);
             vec![
-                walked("o0.number IS NOT NULL".to_owned(), vec![rank(0), number, null(Kind::Text)]),
-                walked("o0.text_head IS NOT NULL".to_owned(), vec![rank(1), null(Kind::Float), text]),
+                walked("o0.number IS NOT NULL".to_owned(), vec![rank(0), number, null(Kind::Text)], None),
+                walked("o0.text_head IS NOT NULL".to_owned(), vec![rank(1), null(Kind::Float), text], None),
                 walked(
                     "o0.number IS NULL AND o0.text_head IS NULL".to_owned(),
                     vec![rank(2), null(Kind::Float), null(Kind::Text)],
+                    None,
                 ),
-                absent("o0.key_id", vec![rank(3), null(Kind::Float), null(Kind::Text)]),
+                absent("k.key_id", vec![rank(3), null(Kind::Float), null(Kind::Text)]),
             ]
         }
-    }
-}
-
-/// Whether the filter names so few versions that sorting them is cheaper than walking an index.
-fn is_narrow(filter: &VersionFilter) -> bool {
-    match filter {
-        VersionFilter::Id(_)
-        | VersionFilter::Model(_)
-        | VersionFilter::Job(_)
-        | VersionFilter::Alias(_)
-        | VersionFilter::GitCommit(_) => true,
-        VersionFilter::And(parts) => parts.iter().any(is_narrow),
-        _ => false,
     }
 }

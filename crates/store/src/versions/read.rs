@@ -177,7 +177,8 @@ impl Store {
     pub async fn count_version_children(&self, actor: &Actor, parent: &VersionRecord) -> Result<Count, StoreError> {
         let (visible, mut binds) = visible(self, actor);
         let condition = format!("{visible} AND versions.parent_row = {}", binds.bind(parent.row));
-        self.count_where(&condition, binds).await
+        let rows = format!("SELECT 1 FROM versions WHERE {condition} LIMIT {}", super::COUNT_CAP + 1);
+        self.count_in(&rows, binds).await
     }
 
     /// The large documents of some versions.

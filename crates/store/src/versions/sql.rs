@@ -28,19 +28,33 @@ impl Binds {
         values.into_iter().map(|value| self.bind(value)).collect::<Vec<_>>().join(", ")
     }
 
+    /// Takes in a statement with values of its own: its `$n` become ours.
+    pub(crate) fn embed(&mut self, text: &str, values: Vec<Value>) -> String {
+        let before = self.0.len();
+        self.0.extend(values);
+        let mut parts = text.split('$');
+        let mut embedded = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let digits = part.chars().take_while(char::is_ascii_digit).count();
+            let number: usize = part[..digits].parse().unwrap_or(0);
+            embedded.push_str(&format!("${}{}", number + before, &part[digits..]));
+        }
+        embedded
+    }
+
     pub(crate) fn into_values(self) -> Vec<Value> {
         self.0
     }
 }
 
 /// The condition that `actor` may see a row of `versions`, with the values that it refers to: what a
-/// statement's text and values begin with.
+/// statement's text and values begin with. To be checked on rows that something else finds.
 pub(crate) fn visible(store: &Store, actor: &Actor) -> (String, Binds) {
     const HEAD: &str = "SELECT 1 WHERE ";
     let select = Query::select().expr(Expr::cust("1")).cond_where(scope::versions_visible(store, actor)).take();
     // PostgreSQL's words for both: SQLite understands `$n` and quoted names, too.
     let (text, values) = select.build(PostgresQueryBuilder);
-    (format!("({})", text.strip_prefix(HEAD).unwrap_or("1 = 0")), Binds(values.0))
+    (super::compile::opaque(text.strip_prefix(HEAD).unwrap_or("1 = 0")), Binds(values.0))
 }
 
 impl From<Vec<Value>> for Binds {

@@ -10,6 +10,10 @@ use nunatak_domain::{
 };
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
+use super::{
+    compile::Keys,
+    plan::{Question, Target, Way},
+};
 use crate::{Actor, StoreError};
 use world::World;
 
@@ -34,7 +38,15 @@ fn pages_are_what_a_naive_evaluation_finds() {
     }
 }
 
-/// Walks all pages forwards and backwards.
+/// All ways in which the page can be come by.
+fn ways(world: &World, filter: &VersionFilter, orders: &[VersionOrder], backwards: bool) -> Vec<(bool, Way)> {
+    let (conjuncts, keys) = (filter.conjuncts(), Keys::default());
+    let target = Target { keys: &keys, postgres: world.store.0.db.is_postgres(), filter };
+    let question = Question { conjuncts: &conjuncts, orders, target, rows: 2 };
+    question.ways(true).unwrap().into_iter().map(|way| (backwards, way)).collect()
+}
+
+/// Walks all pages forwards and backwards, in all ways that there are.
 async fn compare(
     world: &World,
     actor: &Actor,
@@ -50,13 +62,13 @@ async fn compare(
     if count.value != i64::try_from(expected.len()).unwrap() {
         return Err(format!("counted {count:?}, expected {}", expected.len()));
     }
-    for backwards in [false, true] {
+    for (backwards, way) in [false, true].into_iter().flat_map(|backwards| ways(world, filter, orders, backwards)) {
         let mut found = Vec::new();
         let mut cursor = None;
         loop {
             let request = PageRequest { size, backwards, cursor: cursor.take() };
-            let page =
-                world.store.versions(actor, filter, orders, &request).await.map_err(|error| format!("{error:?}"))?;
+            let page = world.store.versions_by(actor, (filter, orders, &request), backwards, Some(way)).await;
+            let page = page.map_err(|error| format!("{way:?} {error:?}"))?;
             let rows: Vec<_> = page.items.iter().map(|(_, version)| version.row).collect();
             let (more, edge) = match backwards {
                 true => (page.has_previous, page.items.first()),
@@ -73,7 +85,7 @@ async fn compare(
             }
         }
         if found != expected {
-            return Err(format!("backwards: {backwards}\n found    {found:?}\n expected {expected:?}"));
+            return Err(format!("{way:?}, backwards: {backwards}\n found    {found:?}\n expected {expected:?}"));
         }
     }
     Ok(())

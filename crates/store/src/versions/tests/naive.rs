@@ -4,9 +4,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use nunatak_domain::{
     ModelId, ProjectId, Scalar, Timestamp, UserId, VersionId, VersionStatus, Visibility, WorkspaceId,
-    filter::{
-        Aggregate, IntTest, NumberTest, OrderField, Sort, StringTest, TimeTest, ValueTest, VersionFilter, VersionOrder,
-    },
+    filter::{Aggregate, OrderField, Sort, VersionFilter, VersionOrder},
 };
 
 /// last, min, max, best; NaN where no number is.
@@ -48,22 +46,22 @@ pub(super) fn passes(filter: &VersionFilter, fake: &Fake) -> bool {
         VersionFilter::Model(ids) => ids.contains(&fake.model),
         VersionFilter::CreatedBy(ids) => ids.contains(&fake.created_by),
         VersionFilter::Job(_) | VersionFilter::Dataset(_) | VersionFilter::DatasetVersion(_) => false,
-        VersionFilter::Name(test) => texts(test, [&fake.name]),
-        VersionFilter::Detector(test) => texts(test, &fake.detector),
-        VersionFilter::Number(test) => int(test, fake.number),
-        VersionFilter::CreatedAt(test) => time(test, fake.created_at),
+        VersionFilter::Name(test) => test.passes([&fake.name]),
+        VersionFilter::Detector(test) => test.passes(&fake.detector),
+        VersionFilter::Number(test) => test.passes(fake.number),
+        VersionFilter::CreatedAt(test) => test.passes(fake.created_at),
         VersionFilter::Visibility(value) => fake.visibility == *value,
         VersionFilter::Status(value) => *value == VersionStatus::Ready,
-        VersionFilter::Alias(test) => texts(test, &fake.aliases),
-        VersionFilter::Tag(test) => texts(test, &fake.tags),
-        VersionFilter::DatasetName(test) => texts(test, &fake.dataset),
-        VersionFilter::GitBranch(test) => texts(test, &fake.branch),
-        VersionFilter::GitCommit(test) => texts(test, &fake.commit),
+        VersionFilter::Alias(test) => test.passes(&fake.aliases),
+        VersionFilter::Tag(test) => test.passes(&fake.tags),
+        VersionFilter::DatasetName(test) => test.passes(&fake.dataset),
+        VersionFilter::GitBranch(test) => test.passes(&fake.branch),
+        VersionFilter::GitCommit(test) => test.passes(&fake.commit),
         VersionFilter::GitDirty(dirty) => fake.dirty == Some(*dirty),
-        VersionFilter::Hyperparameter(key, test) => value(test, fake.hyperparameters.get(key)),
-        VersionFilter::Parameter(key, test) => value(test, fake.parameters.get(key)),
+        VersionFilter::Hyperparameter(key, test) => test.passes(fake.hyperparameters.get(key)),
+        VersionFilter::Parameter(key, test) => test.passes(fake.parameters.get(key)),
         VersionFilter::Metric(key, aggregate, test) => {
-            number(test, fake.metrics.get(key).map(|measured| measured[place(*aggregate)]))
+            test.passes(fake.metrics.get(key).map(|measured| measured[place(*aggregate)]))
         }
     }
 }
@@ -74,69 +72,6 @@ const fn place(aggregate: Aggregate) -> usize {
         Aggregate::Min => 1,
         Aggregate::Max => 2,
         Aggregate::Best => 3,
-    }
-}
-
-fn texts<'a>(test: &StringTest, values: impl IntoIterator<Item = &'a String>) -> bool {
-    let mut values = values.into_iter().peekable();
-    match test.exists {
-        Some(false) => values.peek().is_none() && StringTest { exists: None, ..test.clone() } == StringTest::default(),
-        _ => values.any(|value| text(test, value)),
-    }
-}
-
-fn text(test: &StringTest, value: &String) -> bool {
-    let low = value.to_ascii_lowercase();
-    test.eq.as_ref().is_none_or(|wanted| value == wanted)
-        && test.ne.as_ref().is_none_or(|wanted| value != wanted)
-        && test.any_of.as_ref().is_none_or(|any| any.contains(value))
-        && test.contains.as_ref().is_none_or(|part| low.contains(&part.to_ascii_lowercase()))
-        && test.starts_with.as_ref().is_none_or(|part| low.starts_with(&part.to_ascii_lowercase()))
-}
-
-fn number(test: &NumberTest, value: Option<f64>) -> bool {
-    if test.exists == Some(false) {
-        return value.is_none() && NumberTest { exists: None, ..test.clone() } == NumberTest::default();
-    }
-    let Some(value) = value else { return false };
-    let real = !value.is_nan();
-    test.eq.is_none_or(|wanted| value == wanted)
-        && test.ne.is_none_or(|wanted| real && value != wanted)
-        && test.lt.is_none_or(|wanted| value < wanted)
-        && test.lte.is_none_or(|wanted| value <= wanted)
-        && test.gt.is_none_or(|wanted| value > wanted)
-        && test.gte.is_none_or(|wanted| value >= wanted)
-        && test.any_of.as_ref().is_none_or(|any| any.contains(&value))
-        && test.finite.is_none_or(|finite| value.is_finite() == finite)
-}
-
-fn int(test: &IntTest, value: i64) -> bool {
-    test.eq.is_none_or(|wanted| value == wanted)
-        && test.ne.is_none_or(|wanted| value != wanted)
-        && test.lt.is_none_or(|wanted| value < wanted)
-        && test.lte.is_none_or(|wanted| value <= wanted)
-        && test.gt.is_none_or(|wanted| value > wanted)
-        && test.gte.is_none_or(|wanted| value >= wanted)
-        && test.any_of.as_ref().is_none_or(|any| any.contains(&value))
-}
-
-fn time(test: &TimeTest, value: Timestamp) -> bool {
-    test.eq.is_none_or(|wanted| value == wanted)
-        && test.lt.is_none_or(|wanted| value < wanted)
-        && test.lte.is_none_or(|wanted| value <= wanted)
-        && test.gt.is_none_or(|wanted| value > wanted)
-        && test.gte.is_none_or(|wanted| value >= wanted)
-}
-
-fn value(test: &ValueTest, value: Option<&Scalar>) -> bool {
-    match (test, value) {
-        (ValueTest::Exists(exists), value) => value.is_some() == *exists,
-        (ValueTest::Boolean(wanted), Some(Scalar::Boolean(value))) => value == wanted,
-        (ValueTest::Boolean(_), _) => false,
-        (ValueTest::Number(test), Some(Scalar::Number(value))) => number(test, Some(*value)),
-        (ValueTest::Number(test), _) => number(test, None),
-        (ValueTest::String(test), Some(Scalar::String(value))) => texts(test, [value]),
-        (ValueTest::String(test), _) => texts(test, []),
     }
 }
 

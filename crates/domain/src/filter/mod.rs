@@ -2,6 +2,8 @@
 //!
 //! A predicate on a missing key is false, so [`VersionFilter::Not`] includes the versions that lack the key.
 
+mod passes;
+
 use crate::{
     DatasetId, DatasetVersionId, JobId, ModelId, Problem, ProjectId, Timestamp, UserId, VersionId, VersionStatus,
     Visibility, WorkspaceId,
@@ -140,6 +142,15 @@ pub const MAX_IN: usize = 200;
 pub const MAX_ORDERS: usize = 4;
 
 impl VersionFilter {
+    /// The conditions that must all hold: nested `And`s taken apart.
+    #[must_use]
+    pub fn conjuncts(&self) -> Vec<&Self> {
+        match self {
+            Self::And(parts) => parts.iter().flat_map(Self::conjuncts).collect(),
+            other => vec![other],
+        }
+    }
+
     /// # Errors
     /// `LIMIT_EXCEEDED`, naming the limit, for a filter that is too deep, too wide or with too long a list.
     pub fn check_limits(&self) -> Result<(), Problem> {
