@@ -35,6 +35,7 @@ def arguments():
     parser.add_argument("--keep", action="store_true", help="keep the servers running until Ctrl-C")
     parser.add_argument("--explain", metavar="DIRECTORY", type=pathlib.Path, help="write the statements' plans there, measure nothing")
     parser.add_argument("--markdown", metavar="FILE", type=pathlib.Path, help="write the tables there, too")
+    parser.add_argument("--since", metavar="JSON", type=pathlib.Path, help="the figures of a smaller run: shows the growth")
     parser.add_argument("--binary", help="a release binary that is there already")
     options = parser.parse_args()
     if options.mlflow is None:
@@ -64,8 +65,9 @@ def main():
     options.only = [name for name in options.only.split(",") if name]
     results, text = session.run(options)
     if results:
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        (places.BENCH / f"query-{options.versions}-{stamp}.json").write_text(json.dumps(results, indent=1))
+        file = places.BENCH / f"query-{options.versions}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+        file.write_text(json.dumps(results, indent=1))
+        places.say(f"the figures are in {file.relative_to(places.ROOT)}")
         if options.markdown:
             options.markdown.write_text(text)
         print(text)

@@ -59,6 +59,18 @@ def ratios(results):
     return table(lines)
 
 
+def growth(results, earlier):
+    """How many times a smaller run's p50, one client, this one's is."""
+    sides = [side for side in ("PostgreSQL", "SQLite", "SQL limit", "MLflow") if any(side in row for row in results["search"].values())]
+    head = ["workload"] + [f"{side}: times p50 at {earlier['versions']:,}" for side in sides]
+    lines = [head, ["---"] * len(head)]
+    for name, row in results["search"].items():
+        before = earlier["search"].get(name, {})
+        both = [(row.get(side), before.get(side)) for side in sides]
+        lines.append([name] + [ratio(now["1"]["p50"] / then["1"]["p50"]) if now and then else "" for now, then in both])
+    return table(lines)
+
+
 def writes(results):
     head = ["logging", "side", "p50 / p95, 1 client", "8 clients", "requests a second, 1 / 8", "versions a second, 1 / 8"]
     lines = [head, ["---"] * len(head)]

@@ -1,4 +1,5 @@
 """One run of the benchmark: what is started, in which order, and what is reported."""
+import json
 import time
 
 from . import explain, limit, peer, report, writes
@@ -54,7 +55,7 @@ def _run(options, prepared):
     finally:
         if mlflow:
             mlflow.stop()
-    return results, _text(results)
+    return results, _text(results, options.since)
 
 
 def _keep(servers):
@@ -67,12 +68,14 @@ def _keep(servers):
         pass
 
 
-def _text(results):
+def _text(results, since):
     search = results["search"]
     sides = [side for side in ("PostgreSQL", "SQLite", "SQL limit", "MLflow") if any(side in row for row in search.values())]
     parts = [f"`query`, {results['at']}, {results['versions']:,} versions, ms:"]
     if search:
         parts += [report.searches(search, sides), report.ratios(search)]
+    if since and search:
+        parts.append(report.growth(results, json.loads(since.read_text())))
     if results.get("log"):
         parts.append(report.writes(results["log"]))
     parts.append(report.memory(results["memory"]))
