@@ -3,7 +3,13 @@
 //! To add a child: a key type in the noun's `loaders.rs` with [`BatchKey`] on it, then `ctx.load(Key(id))`.
 //! The filter is in the SQL and the actor inside the loader: a loader finds nothing that a query would not.
 
-use std::{collections::HashMap, fmt, future::Future, hash::Hash, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    future::Future,
+    hash::Hash,
+    sync::Arc,
+};
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader, NoCache};
 use nunatak_authz::Actor;
@@ -19,6 +25,12 @@ use super::error::ApiError;
 /// Something that is fetched in batches under this key.
 pub trait BatchKey: Clone + Eq + Hash + Send + Sync + fmt::Debug + 'static {
     type Value: Clone + Send + Sync + 'static;
+
+    /// What stands for a key of which nothing is found, where that is an answer like any other.
+    #[must_use]
+    fn absent() -> Option<Self::Value> {
+        None
+    }
 
     fn load(
         store: &Store,
@@ -64,6 +76,21 @@ impl Loaders {
             Self::Connection(loader) => loader.load_one(key).await,
         };
         loaded.map_err(ApiError::Batch)
+    }
+
+    /// Fetches at once what the selection is known to ask for: nobody then waits for a batch to fill.
+    pub(crate) async fn prime<K: BatchKey>(&self, mut keys: Vec<K>) -> Result<(), ApiError> {
+        // A live connection remembers nothing.
+        let Self::Request(loader) = self else { return Ok(()) };
+        let mut seen = HashSet::with_capacity(keys.len());
+        keys.retain(|key| seen.insert(key.clone()));
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut found = Loader::load(loader.loader(), &keys).await.map_err(ApiError::Batch)?;
+        let values = keys.into_iter().filter_map(|key| Some((key.clone(), found.remove(&key).or_else(K::absent)?)));
+        loader.feed_many(values.collect::<Vec<_>>()).await;
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ pub mod live;
 pub mod loaders;
 pub mod node;
 pub mod payload;
+pub mod plain;
 pub mod scalars;
 
 mod alias;

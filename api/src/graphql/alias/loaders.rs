@@ -17,6 +17,10 @@ pub struct AliasesOfModel(pub ModelId);
 impl BatchKey for AliasesOf {
     type Value = Vec<AliasRecord>;
 
+    fn absent() -> Option<Vec<AliasRecord>> {
+        Some(Vec::new())
+    }
+
     async fn load(store: &Store, actor: &Actor, keys: &[Self]) -> Result<HashMap<Self, Self::Value>, StoreError> {
         let rows: Vec<i64> = keys.iter().map(|key| key.0).collect();
         let found = store.aliases_of(actor, &rows).await?;

@@ -1,4 +1,4 @@
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, InputObject, InputType, Object, ScalarType, SimpleObject, Value};
 use chrono::{DateTime, Utc};
 use nunatak_domain::{Key, Problem, Special, Timestamp};
 use nunatak_store::{
@@ -11,6 +11,7 @@ use super::{
     super::{
         context::ContextExt,
         error::ApiError,
+        plain::Plain,
         scalars::{Int64, NonFinite},
     },
     loaders::PointsOf,
@@ -124,6 +125,30 @@ impl Metric {
         let max_points = usize::try_from(max_points).unwrap_or(1);
         let key = PointsOf { version_row: self.0.version_row, key_id: self.0.key_id, max_points };
         Ok(ctx.load(key).await?.unwrap_or_default().into_iter().map(Into::into).collect())
+    }
+}
+
+impl Plain for Metric {
+    fn field(&self, name: &str) -> Option<Value> {
+        let float = |value: f64| finite(value).map_or(Value::Null, Value::from);
+        let special = |value: f64| special(value).map_or(Value::Null, |special| InputType::to_value(&special));
+        let Self(record) = self;
+        Some(match name {
+            "key" => Value::from(record.key.as_str()),
+            "last" => float(record.last),
+            "lastSpecial" => special(record.last),
+            "min" => float(record.min),
+            "minSpecial" => special(record.min),
+            "max" => float(record.max),
+            "maxSpecial" => special(record.max),
+            "best" => float(record.best),
+            "bestSpecial" => special(record.best),
+            "direction" => InputType::to_value(&MetricDirection::from(record.direction)),
+            "step" => ScalarType::to_value(&Int64(record.last_step)),
+            "at" => ScalarType::to_value(&record.last_at.to_utc()),
+            "pointCount" => ScalarType::to_value(&Int64(record.points)),
+            _ => return None,
+        })
     }
 }
 

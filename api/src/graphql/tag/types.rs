@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, ScalarType, Value};
 use chrono::{DateTime, Utc};
 use nunatak_authz::Actor;
 use nunatak_domain::TagId;
 use nunatak_store::{Store, StoreError, tags::TagRecord};
 
-use super::super::{context::ContextExt, error::ApiError, loaders::BatchKey, viewer::User};
+use super::super::{context::ContextExt, error::ApiError, loaders::BatchKey, plain::Plain, viewer::User};
 
 /// A word that a project puts on its versions.
 #[derive(Debug, Clone)]
@@ -52,12 +52,30 @@ impl Tag {
     }
 }
 
+impl Plain for Tag {
+    fn field(&self, name: &str) -> Option<Value> {
+        let Self(record) = self;
+        Some(match name {
+            "id" => Value::String(record.id.to_string()),
+            "name" => Value::from(record.name.as_str()),
+            "description" => Value::from(record.description.as_str()),
+            "createdAt" => ScalarType::to_value(&record.created_at.to_utc()),
+            "updatedAt" => ScalarType::to_value(&record.updated_at.to_utc()),
+            _ => return None,
+        })
+    }
+}
+
 /// The tags on a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TagsOf(pub i64);
 
 impl BatchKey for TagsOf {
     type Value = Vec<TagRecord>;
+
+    fn absent() -> Option<Vec<TagRecord>> {
+        Some(Vec::new())
+    }
 
     async fn load(store: &Store, actor: &Actor, keys: &[Self]) -> Result<HashMap<Self, Self::Value>, StoreError> {
         let rows: Vec<i64> = keys.iter().map(|key| key.0).collect();

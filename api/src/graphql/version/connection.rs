@@ -6,7 +6,7 @@ use nunatak_domain::{
 use nunatak_store::versions::VersionRecord;
 
 use super::{
-    super::{connection::connection_with, context::ContextExt, error::ApiError},
+    super::{alias::AliasesOf, connection::connection_with, context::ContextExt, error::ApiError, tag::TagsOf},
     Version,
 };
 
@@ -49,6 +49,62 @@ pub(crate) async fn version_page(
     orders: &[VersionOrder],
     page: &PageRequest,
 ) -> Result<VersionConnection, ApiError> {
-    let page = ctx.store().versions(ctx.actor(), &filter, orders, page).await?;
+    let asked = Asked::of(ctx);
+    let (store, actor) = (ctx.store(), ctx.actor());
+    let page = match asked.maps {
+        true => store.versions_with_maps(actor, &filter, orders, page).await?,
+        false => store.versions(actor, &filter, orders, page).await?,
+    };
+    asked.prime(ctx, page.items.iter().map(|(_, version)| version)).await?;
     Ok(connection_with(page, VersionsOf::Filter(filter), Version::from))
+}
+
+/// What the selection asks of each version of the page.
+struct Asked {
+    maps: bool,
+    tags: bool,
+    aliases: bool,
+    model: bool,
+    project: bool,
+    author: bool,
+}
+
+impl Asked {
+    fn of(ctx: &Context<'_>) -> Self {
+        let page = ctx.look_ahead();
+        let nodes = [page.field("nodes"), page.field("edges").field("node")];
+        let any = |names: &[&str]| names.iter().any(|name| nodes.iter().any(|node| node.field(name).exists()));
+        Self {
+            maps: any(&["hyperparameters", "parameters", "metrics"]),
+            tags: any(&["tags"]),
+            aliases: any(&["aliases"]),
+            model: any(&["model"]),
+            project: any(&["project"]),
+            author: any(&["createdBy"]),
+        }
+    }
+
+    /// Fetches the children of all versions at once, each kind in its own statement and all kinds together.
+    async fn prime<'a>(
+        &self,
+        ctx: &Context<'_>,
+        versions: impl Iterator<Item = &'a VersionRecord> + Clone,
+    ) -> Result<(), ApiError> {
+        fn keys<'a, K>(
+            asked: bool,
+            versions: impl Iterator<Item = &'a VersionRecord>,
+            key: impl Fn(&VersionRecord) -> K,
+        ) -> Vec<K> {
+            if asked { versions.map(key).collect() } else { Vec::new() }
+        }
+        let loaders = &ctx.request().loaders;
+        tokio::try_join!(
+            loaders.prime(keys(self.tags, versions.clone(), |version| TagsOf(version.row))),
+            loaders.prime(keys(self.aliases, versions.clone(), |version| AliasesOf(version.row))),
+            loaders.prime(keys(self.model, versions.clone(), |version| version.model)),
+            loaders.prime(keys(self.project, versions.clone(), |version| version.project)),
+            loaders.prime(keys(self.author, versions, |version| version.created_by)),
+        )?;
+        Ok(())
+    }
 }

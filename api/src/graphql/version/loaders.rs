@@ -1,10 +1,10 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use nunatak_authz::Actor;
 use nunatak_domain::{ModelId, Scalar, VersionId};
 use nunatak_store::{
     Store, StoreError,
-    versions::{VersionDocuments, VersionRecord},
+    versions::{Maps, VersionDocuments, VersionRecord},
 };
 
 use super::super::loaders::BatchKey;
@@ -20,6 +20,10 @@ pub struct NumberedVersion(pub ModelId, pub i64);
 /// The large documents of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct DocumentsOf(pub(super) i64);
+
+/// The maps of a version, as far as they are there to be read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct MapsOf(pub(super) i64);
 
 /// The hyperparameters of a version, or those with some keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,6 +68,16 @@ impl BatchKey for DocumentsOf {
         let rows: Vec<i64> = keys.iter().map(|key| key.0).collect();
         let found = store.version_documents(actor, &rows).await?;
         Ok(found.into_iter().map(|(row, documents)| (Self(row), documents)).collect())
+    }
+}
+
+impl BatchKey for MapsOf {
+    type Value = Arc<Maps>;
+
+    async fn load(store: &Store, actor: &Actor, keys: &[Self]) -> Result<HashMap<Self, Arc<Maps>>, StoreError> {
+        let rows: Vec<i64> = keys.iter().map(|key| key.0).collect();
+        let found = store.maps_of(actor, &rows).await?;
+        Ok(found.into_iter().map(|(row, maps)| (Self(row), Arc::new(maps))).collect())
     }
 }
 

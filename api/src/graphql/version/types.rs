@@ -1,6 +1,11 @@
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Json, Object, SimpleObject, connection::Connection};
 use chrono::{DateTime, Utc};
-use nunatak_store::{predictions::PredictionFilter, versions::VersionRecord};
+use nunatak_store::{
+    predictions::PredictionFilter,
+    versions::{Maps, VersionRecord},
+};
 use serde_json::Value;
 
 use super::{
@@ -14,6 +19,7 @@ use super::{
         job::Job,
         metric::{Metric, MetricsOf},
         model::Model,
+        plain::PlainList,
         prediction::Prediction,
         project::Project,
         scalars::Int64,
@@ -23,7 +29,7 @@ use super::{
     VersionConnection, VersionRow, VersionStatus, Visibility,
     connection::VersionsOf,
     git::{Artifact, Git},
-    loaders::{DocumentsOf, HyperparametersOf, ParametersOf},
+    loaders::{DocumentsOf, HyperparametersOf, MapsOf, ParametersOf},
     values::{Hyperparameter, Parameter},
 };
 
@@ -48,6 +54,25 @@ pub struct ExternalDataset {
 /// One trained or uploaded model, immutable: what may change is its description, visibility, tags and aliases.
 #[derive(Debug, Clone)]
 pub struct Version(pub VersionRecord);
+
+impl Version {
+    /// The maps that came along with the record, or those that a batch finds.
+    async fn maps(&self, ctx: &Context<'_>) -> Result<Arc<Maps>, ApiError> {
+        match &self.0.maps {
+            Some(maps) => Ok(maps.clone()),
+            None => Ok(ctx.load(MapsOf(self.0.row)).await?.unwrap_or_default()),
+        }
+    }
+}
+
+/// The entries with one of `keys`, if any are given.
+fn chosen<'a, T: Clone>(
+    entries: &'a [T],
+    keys: Option<&'a [String]>,
+    key: impl Fn(&T) -> &String + 'a,
+) -> impl Iterator<Item = T> + 'a {
+    entries.iter().filter(move |entry| keys.is_none_or(|keys| keys.contains(key(entry)))).cloned()
+}
 
 impl From<VersionRecord> for Version {
     fn from(record: VersionRecord) -> Self {
@@ -119,9 +144,13 @@ impl Version {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only these; all where it is left out.")] keys: Option<Vec<String>>,
-    ) -> Result<Vec<Hyperparameter>, ApiError> {
+    ) -> Result<PlainList<Hyperparameter>, ApiError> {
+        let object = |(key, value)| Hyperparameter(key, value);
+        if let Some(values) = &self.maps(ctx).await?.hyperparameters {
+            return Ok(PlainList::of(chosen(values, keys.as_deref(), |(key, _)| key), object));
+        }
         let found = ctx.load(HyperparametersOf(self.0.row, keys)).await?.unwrap_or_default();
-        Ok(found.into_iter().map(|(key, value)| Hyperparameter(key, value)).collect())
+        Ok(PlainList::of(found, object))
     }
 
     /// What was learned or noted besides, by key.
@@ -130,9 +159,13 @@ impl Version {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only these; all where it is left out.")] keys: Option<Vec<String>>,
-    ) -> Result<Vec<Parameter>, ApiError> {
+    ) -> Result<PlainList<Parameter>, ApiError> {
+        let object = |(key, value)| Parameter(key, value);
+        if let Some(values) = &self.maps(ctx).await?.parameters {
+            return Ok(PlainList::of(chosen(values, keys.as_deref(), |(key, _)| key), object));
+        }
         let found = ctx.load(ParametersOf(self.0.row, keys)).await?.unwrap_or_default();
-        Ok(found.into_iter().map(|(key, value)| Parameter(key, value)).collect())
+        Ok(PlainList::of(found, object))
     }
 
     /// What was measured, by key.
@@ -141,14 +174,17 @@ impl Version {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only these; all where it is left out.")] keys: Option<Vec<String>>,
-    ) -> Result<Vec<Metric>, ApiError> {
+    ) -> Result<PlainList<Metric>, ApiError> {
+        if let Some(metrics) = &self.maps(ctx).await?.metrics {
+            return Ok(PlainList::of(chosen(metrics, keys.as_deref(), |metric| &metric.key), Metric::from));
+        }
         let found = ctx.load(MetricsOf(self.0.row, keys)).await?.unwrap_or_default();
-        Ok(found.into_iter().map(Metric::from).collect())
+        Ok(PlainList::of(found, Metric::from))
     }
 
     /// Its tags, by name.
-    async fn tags(&self, ctx: &Context<'_>) -> Result<Vec<Tag>, ApiError> {
-        Ok(ctx.load(TagsOf(self.0.row)).await?.unwrap_or_default().into_iter().map(Tag::from).collect())
+    async fn tags(&self, ctx: &Context<'_>) -> Result<PlainList<Tag>, ApiError> {
+        Ok(PlainList::of(ctx.load(TagsOf(self.0.row)).await?.unwrap_or_default(), Tag::from))
     }
 
     /// The aliases that point at it, by name.

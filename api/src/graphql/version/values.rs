@@ -1,7 +1,9 @@
-use async_graphql::{InputObject, Json, Object};
+use async_graphql::{InputObject, Json, Object, Value as AnyValue};
 use nunatak_domain::{Key, Problem, Scalar};
 use nunatak_store::StoreError;
 use serde_json::Value;
+
+use super::super::plain::Plain;
 
 macro_rules! value_object {
     ($(#[$doc:meta])* $name:ident) => {
@@ -35,6 +37,20 @@ macro_rules! value_object {
             /// Its value, if that is a boolean.
             async fn boolean(&self) -> Option<bool> {
                 if let Scalar::Boolean(value) = self.1 { Some(value) } else { None }
+            }
+        }
+
+        impl Plain for $name {
+            fn field(&self, name: &str) -> Option<AnyValue> {
+                Some(match (name, &self.1) {
+                    ("key", _) => AnyValue::from(self.0.as_str()),
+                    ("value", value) => AnyValue::from_json(value.to_json()).ok()?,
+                    ("number", Scalar::Number(number)) => (*number).into(),
+                    ("string", Scalar::String(text)) => AnyValue::from(text.as_str()),
+                    ("boolean", Scalar::Boolean(value)) => (*value).into(),
+                    ("number" | "string" | "boolean", _) => AnyValue::Null,
+                    _ => return None,
+                })
             }
         }
     };
