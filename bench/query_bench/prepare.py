@@ -47,9 +47,7 @@ class Prepared:
         server = self.on_postgres
         if "nunatak" not in self.postgres.databases():
             self.postgres.fresh("nunatak")
-            server.command("migrate", "up")
-        make = [DATA_VERSION, _steps(server)]
-        if self.is_made("nunatak-postgres", make):
+        if self.is_made("nunatak-postgres", [DATA_VERSION, _steps(server)]):
             return
         say(f"loading {self.options.versions} versions into PostgreSQL")
         self.postgres.fresh("nunatak")
@@ -62,16 +60,15 @@ class Prepared:
 
     def fill_sqlite(self):
         server = self.on_sqlite
-        server.command("migrate", "up")
-        make = [DATA_VERSION, _steps(server)]
-        if self.is_made("nunatak-sqlite", make):
+        if self.is_made("nunatak-sqlite", [DATA_VERSION, _steps(server)]):
             return
         say(f"loading {self.options.versions} versions into SQLite")
+        (self.directory / "nunatak-sqlite.json").unlink(missing_ok=True)
         shutil.rmtree(server.directory)
         server.directory.mkdir()
         server.command("migrate", "up")
         load.sqlite(server.directory / "nunatak.db", self.records)
-        self.made("nunatak-sqlite", make)
+        self.made("nunatak-sqlite", [DATA_VERSION, _steps(server)])
 
     def fill_limit(self):
         make = [DATA_VERSION, limit.SCHEMA, limit.INDEXES]
@@ -93,5 +90,5 @@ class Prepared:
 
 
 def _steps(server):
-    """The migrations that the database has had."""
+    """The migrations that the program knows, and whether the database has had them."""
     return server.command("migrate", "status").splitlines()

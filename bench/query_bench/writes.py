@@ -2,6 +2,7 @@
 import json
 import sqlite3
 import sys
+import time
 
 from . import peer, shape, typeid
 from .measure import CLIENTS
@@ -71,7 +72,15 @@ class Tables:
         counted = ", ".join(f"(SELECT COUNT(*) FROM {table} WHERE version_row IN {mine})" for table in tables)
         return tuple(self.run(f"SELECT (SELECT COUNT(*) FROM versions WHERE project_row = {PROJECT_ROW}), {counted}"))
 
+    def settled(self):
+        """The counts once the server has finished what wrk no longer waited for."""
+        found = None
+        while found != (found := self.counts()):
+            time.sleep(0.5)
+        return found
+
     def forget(self):
+        self.settled()
         project = f"(SELECT id FROM projects WHERE row_id = {PROJECT_ROW})"
         self.run(f"DELETE FROM versions WHERE project_row = {PROJECT_ROW}", f"DELETE FROM models WHERE project_id = {project}",
                  f"DELETE FROM tags WHERE project_row = {PROJECT_ROW}", f"DELETE FROM audit_events WHERE project_id = {project}")
@@ -91,7 +100,7 @@ def measure(servers, mlflow, postgres, options, directory):
             for clients in CLIENTS:
                 before = tables.counts()
                 cell[str(clients)] = found = _run(server, directory, kind, body, clients, options.seconds)
-                _compare(server.name, before, tables.counts(), each, found["sent"], clients)
+                _compare(server.name, before, tables.settled(), each, found["sent"], clients)
             say(f"logging {kind}, {server.name}: {cell['1']['rps'] * each:.0f} and {cell['8']['rps'] * each:.0f} versions a second")
         tables.forget()
     if mlflow:
