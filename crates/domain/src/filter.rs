@@ -2,6 +2,10 @@
 //!
 //! A predicate on a missing key is false, so [`VersionFilter::Not`] includes the versions that lack the key.
 
+mod shape;
+
+pub use shape::search_shape;
+
 use crate::{
     DatasetId, DatasetVersionId, JobId, ModelId, Problem, ProjectId, Timestamp, UserId, VersionId, VersionStatus,
     Visibility, WorkspaceId,

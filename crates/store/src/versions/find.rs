@@ -1,9 +1,3 @@
-use nunatak_domain::{
-    Page, PageRequest, Problem,
-    filter::{MAX_ORDERS, Sort, VersionFilter, VersionOrder},
-};
-use sea_orm::ConnectionTrait;
-
 use super::{
     VersionRecord,
     compile::{Keys, condition},
@@ -13,6 +7,10 @@ use super::{
     sql::{Binds, visible},
 };
 use crate::{Actor, Store, StoreError, db};
+use nunatak_domain::{
+    Page, PageRequest, Problem,
+    filter::{MAX_ORDERS, Sort, VersionFilter, VersionOrder, search_shape},
+};
 
 /// Counting stops here: a count of everything would cost more than any page.
 pub const COUNT_CAP: i64 = 10_000;
@@ -57,7 +55,8 @@ impl Store {
         });
         let query = Query { segments: &segments, wanted: &wanted, page };
         let text = query.text(start, beyond.as_deref());
-        let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
+        let shape = || search_shape(filter, orders);
+        let rows = self.0.db.search(shape, db::sql(db, &text, binds.into_values())).await?;
         let columns = &segments[0].columns;
         let records = rows.iter().map(|row| Ok((Cursor::of(row, columns, &hash)?, VersionRecord::read(row)?)));
         let records = records.collect::<Result<Vec<_>, StoreError>>()?;
@@ -74,17 +73,24 @@ impl Store {
         let keys = Keys::of(db, filter, &[]).await?;
         let (visible, mut binds) = visible(self, actor);
         let wanted = condition(filter, &keys, &mut binds)?;
-        self.count_where(&format!("{visible} AND {wanted}"), binds).await
+        let shape = || format!("count {}", filter.shape());
+        self.count_where(shape, &format!("{visible} AND {wanted}"), binds).await
     }
 
-    pub(super) async fn count_where(&self, condition: &str, binds: Binds) -> Result<Count, StoreError> {
+    /// `shape` says in the log of slow statements what was counted.
+    pub(super) async fn count_where(
+        &self,
+        shape: impl FnOnce() -> String,
+        condition: &str,
+        binds: Binds,
+    ) -> Result<Count, StoreError> {
         let db = self.0.db.read();
         let text = format!(
             "SELECT COUNT(*) AS count FROM (SELECT 1 FROM versions WHERE {condition} LIMIT {}) AS found",
             COUNT_CAP + 1
         );
-        let row = db.query_one_raw(db::sql(db, &text, binds.into_values())).await?;
-        let counted: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0);
+        let rows = self.0.db.search(shape, db::sql(db, &text, binds.into_values())).await?;
+        let counted: i64 = rows.first().map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0);
         Ok(Count { value: counted.min(COUNT_CAP), capped: counted > COUNT_CAP })
     }
 }

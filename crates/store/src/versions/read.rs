@@ -177,7 +177,7 @@ impl Store {
     pub async fn count_version_children(&self, actor: &Actor, parent: &VersionRecord) -> Result<Count, StoreError> {
         let (visible, mut binds) = visible(self, actor);
         let condition = format!("{visible} AND versions.parent_row = {}", binds.bind(parent.row));
-        self.count_where(&condition, binds).await
+        self.count_where(|| "count children".to_owned(), &condition, binds).await
     }
 
     /// The large documents of some versions.
