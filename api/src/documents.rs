@@ -3,9 +3,15 @@
 //! The form of the request is that of GraphQL over HTTP's appendix on persisted documents: `documentId` instead of
 //! `query`. The list is the operator's; clients cannot add to it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use async_graphql::{Request, parser::types::ExecutableDocument};
+use async_graphql::{
+    Name, Request, Value, Variables,
+    parser::types::{BaseType, ExecutableDocument, OperationDefinition},
+};
 use sha2::{Digest, Sha256};
 
 use crate::{ApiOptions, ApiSchema, graphql::observer::CheckOnly, http::limits};
@@ -42,7 +48,7 @@ impl Trust {
 
 /// The documents of a manifest, parsed, by the SHA-256 of their text.
 #[derive(Debug)]
-pub struct Documents(HashMap<String, Document>);
+pub struct Documents(BTreeMap<String, Document>);
 
 #[derive(Debug)]
 pub(crate) struct Document {
@@ -69,8 +75,8 @@ impl Documents {
     /// # Errors
     /// Names the document that does not parse or has another hash.
     pub fn read(manifest: &str) -> Result<Self, ManifestError> {
-        let texts: HashMap<String, String> = serde_json::from_str(manifest)?;
-        let mut documents = HashMap::with_capacity(texts.len());
+        let texts: BTreeMap<String, String> = serde_json::from_str(manifest)?;
+        let mut documents = BTreeMap::new();
         for (key, text) in texts {
             let id = key.strip_prefix("sha256:").unwrap_or(&key).to_owned();
             let actual = hash(&text);
@@ -95,12 +101,13 @@ impl Documents {
 
     async fn check(&self, schema: &ApiSchema, options: &ApiOptions) -> Result<(), ManifestError> {
         for (id, document) in &self.0 {
-            for (name, _) in document.parsed.operations.iter() {
-                let operation = name.map(|name| format!(" ({name})")).unwrap_or_default();
+            let operation = document.names();
+            for (name, definition) in document.parsed.operations.iter() {
                 let refused =
                     |reason: String| ManifestError::DoesNotFit { id: id.clone(), operation: operation.clone(), reason };
                 let mut request = document.put_into(Request::new("")).data(CheckOnly);
                 request.operation_name = name.map(ToString::to_string);
+                request.variables = smallest(&definition.node);
                 limits::check(&mut request, options).map_err(|refusal| refused(refusal.message().to_owned()))?;
                 let answer = schema.execute(request).await;
                 match answer.errors.first() {
@@ -115,12 +122,30 @@ impl Documents {
 }
 
 impl Document {
+    /// ` (A, B)`, the operations' names.
+    fn names(&self) -> String {
+        let names: BTreeSet<_> = self.parsed.operations.iter().filter_map(|(name, _)| name).collect();
+        let names: Vec<_> = names.into_iter().map(Name::as_str).collect();
+        if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+    }
+
     /// The request with this document, which need not be parsed again.
     pub(crate) fn put_into(&self, mut request: Request) -> Request {
         request.query.clone_from(&self.text);
         request.set_parsed_query(self.parsed.clone());
         request
     }
+}
+
+/// The numbers that a document's cost may hang on, as small as they get: without them the engine cannot tell it.
+fn smallest(operation: &OperationDefinition) -> Variables {
+    let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+    let numbers = definitions.filter(|definition| match &definition.var_type.node.base {
+        BaseType::Named(name) => name == "Int" && definition.default_value().is_none(),
+        BaseType::List(_) => false,
+    });
+    let values = numbers.map(|definition| (definition.name.node.clone(), Value::from(1)));
+    Variables::from_value(Value::Object(values.collect()))
 }
 
 fn hash(text: &str) -> String {

@@ -207,9 +207,9 @@ fn sha256(text: &str) -> String {
 
 #[tokio::test]
 async fn a_document_that_does_not_fit_is_named_before_anything_is_served() {
-    insta::assert_snapshot!(refused_at_start("query Broken { viewer { nothing } }").await, @"");
-    insta::assert_snapshot!(refused_at_start("query A { viewer { user { id } } } query B { nothing }").await, @"");
-    insta::assert_snapshot!(refused_at_start("{ a: viewer { user { id } } b: viewer { user { id } } }").await, @"");
+    insta::assert_snapshot!(refused_at_start("query Broken { viewer { nothing } }").await, @r#"the document HASH (Broken) does not fit this server: Unknown field "nothing" on type "Viewer"."#);
+    insta::assert_snapshot!(refused_at_start("query A { viewer { user { id } } } query B { nothing }").await, @r#"the document HASH (A, B) does not fit this server: Unknown field "nothing" on type "Query"."#);
+    insta::assert_snapshot!(refused_at_start("{ a: viewer { user { id } } b: viewer { user { id } } }").await, @"the document HASH does not fit this server: the document has 2 aliases; at most 1 are allowed");
     let syntax = refused_at_start("query {").await;
     assert!(syntax.starts_with("the document HASH does not parse: "), "{syntax}");
     let other = Documents::read(&json!({ ("0".repeat(64)): ELSE }).to_string()).unwrap_err().to_string();
