@@ -6,6 +6,7 @@ pub mod error;
 pub mod live;
 pub mod loaders;
 pub mod node;
+pub(crate) mod observer;
 pub mod payload;
 pub mod plain;
 pub mod scalars;
@@ -28,7 +29,7 @@ mod version;
 mod viewer;
 mod workspace;
 
-use async_graphql::{MergedObject, MergedSubscription, Schema, extensions::Analyzer};
+use async_graphql::{MergedObject, MergedSubscription, Schema};
 
 use crate::ApiState;
 
@@ -84,7 +85,7 @@ pub fn build_schema(state: &ApiState) -> ApiSchema {
         .limit_depth(state.options.max_depth)
         .limit_complexity(state.options.max_complexity)
         .limit_directives(5)
-        .extension(Analyzer)
+        .extension(observer::Observer(state.options.metrics.clone()))
         .finish()
 }
 

@@ -14,8 +14,11 @@ mod db;
 mod entities;
 mod error;
 mod idempotency;
+mod origin;
 mod paging;
 mod scope;
+mod slow;
+mod stats;
 
 pub mod aliases;
 pub mod datasets;
@@ -42,6 +45,9 @@ pub use idempotency::IdempotencyKey;
 use nunatak_authz::Authorizer;
 pub use nunatak_authz::{Action, Actor, Permit, Scope};
 use nunatak_domain::{Clock, Timestamp};
+pub use origin::Origin;
+pub use slow::SlowStatements;
+pub use stats::{PoolStats, StoreStats};
 
 /// The handle to everything that is kept; cheap to clone.
 #[derive(Clone, Debug)]
