@@ -13,6 +13,7 @@ mod alias;
 mod audit;
 mod dataset;
 mod detector;
+mod facet;
 mod figure;
 mod job;
 mod member;
@@ -47,6 +48,7 @@ pub struct Query(
     prediction::PredictionQuery,
     model::ModelQuery,
     version::VersionQuery,
+    facet::FacetQuery,
     tag::TagQuery,
 );
 

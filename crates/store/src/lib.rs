@@ -20,6 +20,7 @@ mod scope;
 pub mod aliases;
 pub mod datasets;
 pub mod detectors;
+pub mod facets;
 pub mod figures;
 pub mod files;
 pub mod identity;
@@ -29,6 +30,7 @@ pub mod models;
 pub mod organisation;
 pub mod predictions;
 pub mod runners;
+pub mod summaries;
 pub mod tags;
 pub mod versions;
 

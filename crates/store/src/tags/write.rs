@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use nunatak_domain::{Name, TagId, VersionId};
+use nunatak_domain::{Name, TagId, VersionId, Visibility};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
     IntoActiveModel, QueryFilter,
@@ -13,7 +13,7 @@ use crate::{
     entities::tags,
     scope::{project_of, require},
     versions::{
-        MAX_TAGS, VersionRecord,
+        MAX_TAGS, VersionRecord, audience,
         register::limit,
         sql::{Binds, plain_text},
     },
@@ -120,6 +120,9 @@ impl Store {
         let there = there.collect::<Result<HashSet<_>, StoreError>>()?;
         limit("tags", there.iter().chain(&wanted).collect::<HashSet<_>>().len(), MAX_TAGS)?;
         attach(&txn, &wanted, version.row).await?;
+        if version.visibility == Visibility::Private {
+            audience::settle(self, &txn, version.row).await?;
+        }
         self.audit(&txn, permit, id, json!({ "attached": names })).await?;
         txn.commit().await?;
         Ok(version)

@@ -2,25 +2,28 @@
 //!
 //! - `new`, `register`, `log`: what a version is made from, and how it gets in.
 //! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
+//! - `matching`: the row numbers that a filter finds. `audience`: for whom a version's rows are.
 //! - `find`, `compile`, `conditions`, `order`, `cursor`: the filtered, ordered page.
 //! - `edit`: what may still change, and deletion.
 //!
 //! To filter by one more thing: a variant in `nunatak_domain::filter::VersionFilter`, an arm in `compile`,
 //! an arm in the naive evaluator of `src/versions/tests/naive.rs`.
 
+pub(crate) mod audience;
 mod compile;
 mod conditions;
 mod cursor;
 mod edit;
 mod find;
 mod log;
+pub(crate) mod matching;
 mod new;
 mod order;
 pub(crate) mod read;
 mod record;
 pub(crate) mod register;
 pub(crate) mod sql;
-mod values;
+pub(crate) mod values;
 
 pub(crate) use conditions::escape;
 pub use edit::VersionChange;
