@@ -1,6 +1,7 @@
 //! Stories through the public face: GraphQL and HTTP in, answers out.
 
 mod bad_input;
+mod facets;
 mod files;
 mod identity;
 mod jobs;
@@ -9,4 +10,5 @@ mod live;
 mod nested;
 mod organisation;
 mod schema;
+mod summaries;
 mod versions;

@@ -17,8 +17,9 @@ impl FacetQuery {
     async fn version_facets(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Of which versions; all where it is left out.", default)] filter: VersionFilterInput,
+        #[graphql(desc = "Of which versions; all where it is left out or null.")] filter: Option<VersionFilterInput>,
     ) -> Result<VersionFacets, ApiError> {
-        Ok(VersionFacets(ctx.store().consider_versions(ctx.actor(), &filter.parse()?).await?))
+        let filter = filter.unwrap_or_default().parse()?;
+        Ok(VersionFacets(ctx.store().consider_versions(ctx.actor(), &filter).await?))
     }
 }
