@@ -1,6 +1,6 @@
 //! Keys and tags: rows that `audience` keeps apart.
 
-use super::{Scope, walk};
+use super::{Scope, Walk};
 use crate::versions::audience;
 
 /// The keys in `table` that a visible version has.
@@ -12,10 +12,25 @@ pub(super) fn seen(table: &str, scope: &mut Scope) -> String {
     let me = &scope.me;
     let anybody = audience::ANYBODY;
     // Who sees all belongs to every audience but nobody's.
-    let first = format!("x.project_row = o.project_row AND x.audience >= {anybody}");
-    let all = walk("every", "(SELECT * FROM mine WHERE sees_all = 1)", &["project_row"], table, "audience", &first);
-    let within = "x.project_row = o.project_row AND x.audience = o.audience";
-    let keys = walk("keyed", "audiences", &["project_row", "sees_all", "audience"], table, "key_id", within);
+    let all = Walk {
+        name: "every",
+        from: "(SELECT * FROM mine WHERE sees_all = 1)",
+        carried: &["project_row"],
+        table,
+        column: "audience",
+        belongs: "x.project_row = o.project_row",
+        begins: &format!(">= {anybody}"),
+    };
+    let keys = Walk {
+        name: "keyed",
+        from: "audiences",
+        carried: &["project_row", "sees_all", "audience"],
+        table,
+        column: "key_id",
+        belongs: "x.project_row = o.project_row AND x.audience = o.audience",
+        begins: "> 0",
+    };
+    let (all, keys) = (all.text(), keys.text());
     // A subquery of one row, and not EXISTS: PostgreSQL would join all versions to find out about a few keys.
     format!(
         "{all}, audiences AS (SELECT project_row, 1 AS sees_all, value AS audience FROM every \

@@ -167,17 +167,37 @@ impl Scope {
 }
 
 /// `{name}({carried}, value, step) AS (…)`: each value of `column` in `table` once for each row of `from`, found by
-/// jumping. `condition` says which rows of `table x` belong to the row `o` of `from` (or of the walk itself).
-fn walk(name: &str, from: &str, carried: &[&str], table: &str, column: &str, condition: &str) -> String {
-    let list = |prefix: &str| carried.iter().map(|part| format!("{prefix}{part}, ")).collect::<String>();
-    let (plain, outer) = (list(""), list("o."));
-    let next =
-        |more: &str| format!("(SELECT x.{column} FROM {table} x WHERE {condition}{more} ORDER BY x.{column} LIMIT 1)");
-    let further = next(&format!(" AND x.{column} > o.value"));
-    format!(
-        "{name}({plain}value, step) AS (SELECT {outer}{}, 1 FROM {from} o \
-         UNION ALL SELECT {outer}{further}, o.step + 1 FROM {name} o \
-         WHERE o.value IS NOT NULL AND o.step < {MAX_STEPS})",
-        next("")
-    )
+/// jumping along an index.
+struct Walk<'a> {
+    name: &'a str,
+    from: &'a str,
+    /// Columns of `from` that go along.
+    carried: &'a [&'a str],
+    table: &'a str,
+    column: &'a str,
+    /// Which rows of `table x` belong to the row `o` of `from` (or of the walk itself).
+    belongs: &'a str,
+    /// With which of them it begins. Not part of `belongs`: of two lower bounds SQLite may take this one each time,
+    /// and read from there instead of jumping.
+    begins: &'a str,
+}
+
+impl Walk<'_> {
+    fn text(&self) -> String {
+        let Self { name, from, carried, table, column, belongs, begins } = self;
+        let list = |prefix: &str| carried.iter().map(|part| format!("{prefix}{part}, ")).collect::<String>();
+        let (plain, outer) = (list(""), list("o."));
+        let next = |bound: &str| {
+            format!(
+                "(SELECT x.{column} FROM {table} x WHERE {belongs} AND x.{column} {bound} \
+                 ORDER BY x.{column} LIMIT 1)"
+            )
+        };
+        let (first, further) = (next(begins), next("> o.value"));
+        format!(
+            "{name}({plain}value, step) AS (SELECT {outer}{first}, 1 FROM {from} o \
+             UNION ALL SELECT {outer}{further}, o.step + 1 FROM {name} o \
+             WHERE o.value IS NOT NULL AND o.step < {MAX_STEPS})"
+        )
+    }
 }

@@ -1,7 +1,7 @@
 //! What stands in `versions` itself. Deleted versions are in none of the indexes used here, and private ones are in
 //! indexes of their own, by author.
 
-use super::{Scope, walk};
+use super::{Scope, Walk};
 use crate::versions::COUNT_CAP;
 
 /// The words of the partial indexes: only with these very words do the databases take them.
@@ -11,26 +11,53 @@ const PRIVATE: &str = "x.deleted_at IS NULL AND x.visibility = 1";
 /// `authors(project_row, author)`: those of whose private versions the actor sees all. Where it reads only its own,
 /// that is the actor, whether it has any or not.
 fn authors(scope: &Scope) -> String {
-    let condition = format!("x.project_row = o.project_row AND {PRIVATE}");
-    let from = "(SELECT * FROM mine WHERE sees_all = 1)";
-    let all = walk("every", from, &["project_row"], "versions", "created_by", &condition);
+    let all = Walk {
+        name: "every",
+        from: "(SELECT * FROM mine WHERE sees_all = 1)",
+        carried: &["project_row"],
+        table: "versions",
+        column: "created_by",
+        belongs: &format!("x.project_row = o.project_row AND {PRIVATE}"),
+        begins: "IS NOT NULL",
+    };
     format!(
-        "{all}, authors AS (SELECT project_row, value AS author FROM every WHERE value IS NOT NULL \
+        "{}, authors AS (SELECT project_row, value AS author FROM every WHERE value IS NOT NULL \
          UNION ALL SELECT project_row, {} FROM mine WHERE sees_all = 0)",
+        all.text(),
         scope.me
     )
 }
 
+/// `public(project_row, value, step)`: what stands in `column` of public versions.
+fn public(column: &str) -> String {
+    let walk = Walk {
+        name: "public",
+        from: "mine",
+        carried: &["project_row"],
+        table: "versions",
+        column,
+        belongs: &format!("x.project_row = o.project_row AND {PUBLIC}"),
+        begins: "IS NOT NULL",
+    };
+    walk.text()
+}
+
 pub(super) fn branches_seen(scope: &mut Scope) -> String {
-    let public = format!("x.project_row = o.project_row AND {PUBLIC} AND x.git_branch IS NOT NULL");
-    let private =
-        format!("x.project_row = o.project_row AND x.created_by = o.author AND {PRIVATE} AND x.git_branch IS NOT NULL");
+    let private = Walk {
+        name: "private",
+        from: "authors",
+        carried: &["project_row", "author"],
+        table: "versions",
+        column: "git_branch",
+        belongs: &format!("x.project_row = o.project_row AND x.created_by = o.author AND {PRIVATE}"),
+        begins: "IS NOT NULL",
+    };
     format!(
         "{}, {}, {}, seen AS (SELECT project_row, value FROM public WHERE value IS NOT NULL \
          UNION SELECT project_row, value FROM private WHERE value IS NOT NULL)",
         authors(scope),
-        walk("public", "mine", &["project_row"], "versions", "git_branch", &public),
-        walk("private", "authors", &["project_row", "author"], "versions", "git_branch", &private),
+        public("git_branch"),
+        private.text(),
     )
 }
 
@@ -51,14 +78,13 @@ pub(super) fn models_seen(scope: &mut Scope) -> String {
 
 /// Those who made a visible version, with their logins.
 pub(super) fn contributors_seen(scope: &mut Scope) -> String {
-    let public = format!("x.project_row = o.project_row AND {PUBLIC}");
     format!(
         "{}, {}, makers AS (SELECT project_row, value FROM public WHERE value IS NOT NULL \
          UNION SELECT a.project_row, a.author FROM authors a WHERE (SELECT 1 FROM versions x \
          WHERE x.project_row = a.project_row AND x.created_by = a.author AND {PRIVATE} LIMIT 1) IS NOT NULL), \
          seen AS (SELECT k.project_row, k.value, u.login FROM makers k JOIN users u ON u.id = k.value)",
         authors(scope),
-        walk("public", "mine", &["project_row"], "versions", "created_by", &public),
+        public("created_by"),
     )
 }
 
