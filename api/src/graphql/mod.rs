@@ -15,6 +15,7 @@ mod alias;
 mod audit;
 mod dataset;
 mod detector;
+mod facet;
 mod figure;
 mod job;
 mod member;
@@ -49,6 +50,7 @@ pub struct Query(
     prediction::PredictionQuery,
     model::ModelQuery,
     version::VersionQuery,
+    facet::FacetQuery,
     tag::TagQuery,
 );
 

@@ -1,6 +1,7 @@
 //! Stories through the public face: GraphQL and HTTP in, answers out.
 
 mod bad_input;
+mod facets;
 mod files;
 mod identity;
 mod jobs;
@@ -11,5 +12,6 @@ mod nested;
 mod organisation;
 mod schema;
 mod slow_log;
+mod summaries;
 mod trusted;
 mod versions;

@@ -23,6 +23,7 @@ mod stats;
 pub mod aliases;
 pub mod datasets;
 pub mod detectors;
+pub mod facets;
 pub mod figures;
 pub mod files;
 pub mod identity;
@@ -32,6 +33,7 @@ pub mod models;
 pub mod organisation;
 pub mod predictions;
 pub mod runners;
+pub mod summaries;
 pub mod tags;
 pub mod versions;
 
