@@ -186,7 +186,7 @@ fn claim_statement(runner: RunnerId, reach: Reach, now: Timestamp, lease_end: Ti
         .value(jobs::Column::Attempt, Expr::col(jobs::Column::Attempt).add(1))
         .value(jobs::Column::RunnerId, runner.0)
         .value(jobs::Column::LeaseExpiresAt, lease_end.micros())
-        .value(jobs::Column::StartedAt, Expr::cust_with_values("COALESCE(started_at, $1)", [now.micros()]))
+        .value(jobs::Column::StartedAt, Expr::col(jobs::Column::StartedAt).if_null(now.micros()))
         .value(jobs::Column::Progress, 0.0)
         .value(jobs::Column::ProgressMessage, Option::<String>::None)
         .value(jobs::Column::ErrorCode, Option::<String>::None)
