@@ -102,6 +102,7 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let lock = lock_data_dir(settings)?;
     let store = open_store(settings).await?;
+    store.join_replicas().await;
     let options = ApiOptions { allowed_origins: settings.allowed_origins.clone(), ..ApiOptions::default() };
     let keys = Arc::new(TokenKeys::new(&settings.signing_secret()?));
     let state = ApiState { store: store.clone(), keys, options };

@@ -5,6 +5,7 @@
 
 mod dialect;
 mod m0001_foundation;
+mod m0002_finished_jobs;
 
 use sea_orm_migration::prelude::*;
 
@@ -18,6 +19,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration)]
+        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_finished_jobs::Migration)]
     }
 }

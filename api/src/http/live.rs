@@ -30,7 +30,10 @@ use super::{
     graphql::{Refusal, finish, is_subscription, prepare},
     limits,
 };
-use crate::{ApiSchema, ApiState, graphql::context::RequestContext};
+use crate::{
+    ApiSchema, ApiState,
+    graphql::{context::RequestContext, live::Resume},
+};
 
 /// A client that does not introduce itself within this is gone or hostile.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -184,11 +187,15 @@ impl Executor for LiveOnly {
             return stream::once(async { refusal }).boxed();
         };
         let (state, request_id) = (self.state.clone(), self.request_id.clone());
+        let resume = Resume::default();
         self.schema
-            .execute_stream_with_session_data(request, session.unwrap_or_default())
+            .execute_stream_with_session_data(request.data(resume.clone()), session.unwrap_or_default())
             .map(move |mut answer| {
                 let _open = &slot;
                 finish(&mut answer, &state, &request_id);
+                if let Some(since) = resume.since() {
+                    answer.extensions.insert("since".to_owned(), since.to_string().into());
+                }
                 answer
             })
             .boxed()

@@ -2,11 +2,14 @@
 
 mod bad_input;
 mod files;
+mod following;
 mod identity;
 mod jobs;
 mod limits;
 mod live;
 mod nested;
 mod organisation;
+mod replicas;
 mod schema;
+mod since;
 mod versions;

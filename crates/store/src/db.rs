@@ -21,6 +21,9 @@ pub struct StoreOptions {
     /// Largest file that may be uploaded, in bytes.
     pub max_upload_bytes: i64,
     pub jobs: JobOptions,
+    /// How often servers on one PostgreSQL database say that they are there; one that has been silent for three
+    /// beats counts as gone. Only for [`Store::join_replicas`](crate::Store::join_replicas).
+    pub beat: Duration,
     /// Told about every statement: to log slow ones, to count them in tests.
     pub watch: Option<StatementWatch>,
 }
@@ -61,6 +64,7 @@ impl StoreOptions {
             statement_timeout: Duration::from_secs(30),
             max_upload_bytes: MAX_UPLOAD_BYTES,
             jobs: JobOptions::default(),
+            beat: Duration::from_secs(5),
             watch: None,
         }
     }
