@@ -25,7 +25,7 @@ pub(crate) async fn say(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
-/// The next message that is no ping.
+/// The next message that is no ping; those are answered, or the server would hang up after a while.
 pub(crate) async fn hear(socket: &mut Socket) -> Value {
     loop {
         match socket.next().await.expect("the socket is open").unwrap() {
@@ -34,6 +34,7 @@ pub(crate) async fn hear(socket: &mut Socket) -> Value {
                 if message["type"] != "ping" {
                     return message;
                 }
+                say(socket, json!({ "type": "pong" })).await;
             }
             Message::Close(frame) => return json!({ "type": "closed", "code": frame.map(|f| u16::from(f.code)) }),
             _ => {}
