@@ -28,6 +28,8 @@ pub struct ApiOptions {
     pub timeout: Duration,
     /// Subscriptions that one WebSocket may hold open at once.
     pub max_subscriptions: usize,
+    /// What a subscription with `since` sends at most before it goes on live.
+    pub max_since: usize,
     /// Web origins other than the server's own that may open WebSockets.
     pub allowed_origins: Vec<String>,
     /// Which documents may run. Have it checked against the schema before serving ([`Trust::check`]).
@@ -49,6 +51,8 @@ impl Default for ApiOptions {
             max_aliases: 30,
             timeout: Duration::from_secs(60),
             max_subscriptions: 20,
+            // As records they take a few MB while they wait to be sent.
+            max_since: 1000,
             allowed_origins: Vec::new(),
             trust: Trust::Off,
             metrics: None,

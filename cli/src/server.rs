@@ -96,6 +96,7 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let lock = lock_data_dir(settings)?;
     let store = open_store(settings).await?;
+    store.join_replicas().await;
     let metrics = settings.metrics_address.as_ref().map(|_| Metrics::new()).transpose()?;
     let options = ApiOptions {
         allowed_origins: settings.allowed_origins.clone(),

@@ -7,6 +7,7 @@ mod dialect;
 mod m0001_foundation;
 mod m0002_find;
 mod m0003_summaries;
+mod m0004_finished_jobs;
 
 use sea_orm_migration::prelude::*;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_foundation::Migration),
             Box::new(m0002_find::Migration),
             Box::new(m0003_summaries::Migration),
+            Box::new(m0004_finished_jobs::Migration),
         ]
     }
 }

@@ -34,7 +34,11 @@ use super::{
     limits,
     tally::{self, Tally},
 };
-use crate::{ApiSchema, ApiState, Metrics, graphql::context::RequestContext, observe::Scope};
+use crate::{
+    ApiSchema, ApiState, Metrics,
+    graphql::{context::RequestContext, live::Resume},
+    observe::Scope,
+};
 
 /// A client that does not introduce itself within this is gone or hostile.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -226,11 +230,16 @@ impl Executor for LiveOnly {
         };
         let scope = Scope::new(&self.request_id, operation.name.as_deref(), self.state.options.metrics.as_ref());
         let (state, request_id) = (self.state.clone(), self.request_id.clone());
+        let resume = Resume::default();
+        let request = request.data(resume.clone());
         let mut first = true;
         let answers = self.schema.execute_stream_with_session_data(request, session.unwrap_or_default()).map(
             move |mut answer| {
                 let _open = &slot;
                 finish(&mut answer, &state, &request_id);
+                if let Some(since) = resume.since() {
+                    answer.extensions.insert("since".to_owned(), since.to_string().into());
+                }
                 if let Some(metrics) = &state.options.metrics {
                     tally::live_answer(metrics, &answer, std::mem::take(&mut first));
                 }

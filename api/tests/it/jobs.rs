@@ -3,6 +3,7 @@
 use async_graphql::Request;
 use futures_util::StreamExt;
 use nunatak_api::{
+    ApiOptions,
     graphql::context::RequestContext,
     http::auth::{Credential, authenticate},
 };
@@ -54,7 +55,12 @@ async fn send_file(app: &TestApp, token: &str, project: &Value, name: &str, byte
 
 impl Plant {
     pub(crate) async fn new() -> Self {
-        let (app, ada) = TestApp::with_user().await;
+        Self::with_options(ApiOptions::default()).await
+    }
+
+    pub(crate) async fn with_options(options: ApiOptions) -> Self {
+        let app = TestApp::with_options(options).await;
+        let ada = app.user("ada", true).await;
         let token = Some(ada.token.as_str());
         let query = "mutation { createWorkspace(input: {name: \"Plant\"}) { workspace { id } } }";
         let workspace = app.ok(token, query, json!({})).await["createWorkspace"]["workspace"]["id"].take();

@@ -1,43 +1,9 @@
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use nunatak_test_support::TestApp;
 use poem::http::{Method, StatusCode};
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
-};
+use serde_json::json;
 
-pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-pub(crate) async fn open(url: &str, origin: Option<&str>) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
-    let mut request = format!("{}/graphql/ws", url.replace("http://", "ws://")).into_client_request()?;
-    request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
-    if let Some(origin) = origin {
-        request.headers_mut().insert("origin", origin.parse().unwrap());
-    }
-    Ok(connect_async(request).await?.0)
-}
-
-pub(crate) async fn say(socket: &mut Socket, message: Value) {
-    socket.send(Message::text(message.to_string())).await.unwrap();
-}
-
-/// The next message that is no ping.
-pub(crate) async fn hear(socket: &mut Socket) -> Value {
-    loop {
-        match socket.next().await.expect("the socket is open").unwrap() {
-            Message::Text(text) => {
-                let message: Value = serde_json::from_str(&text).unwrap();
-                if message["type"] != "ping" {
-                    return message;
-                }
-            }
-            Message::Close(frame) => return json!({ "type": "closed", "code": frame.map(|f| u16::from(f.code)) }),
-            _ => {}
-        }
-    }
-}
+use crate::following::{hear, open, say};
 
 #[tokio::test]
 async fn a_subscription_runs_over_websocket() {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod facets;
 mod files;
+mod following;
 mod identity;
 mod jobs;
 mod limits;
@@ -10,7 +11,9 @@ mod live;
 mod metrics;
 mod nested;
 mod organisation;
+mod replicas;
 mod schema;
+mod since;
 mod slow_log;
 mod summaries;
 mod trusted;

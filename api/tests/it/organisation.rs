@@ -198,3 +198,14 @@ async fn the_audit_log_tells_who_did_what() {
     assert_eq!(event["detail"]["before"]["name"], "Station 7");
     assert_eq!(event["detail"]["after"]["name"], "Station 8");
 }
+
+#[tokio::test]
+async fn projects_are_found_by_a_part_of_their_name() {
+    let (app, ada) = TestApp::with_user().await;
+    crate::versions::project(&app, &ada).await;
+    let query = "query ($part: String!) { projects(filter: {nameContains: $part}) { nodes { name } } }";
+    for (part, expected) in [("ump", json!([{ "name": "Pumps" }])), ("%", json!([])), ("fan", json!([]))] {
+        let found = app.ok(Some(&ada.token), query, json!({ "part": part })).await;
+        assert_eq!(found["projects"]["nodes"], expected, "{part}");
+    }
+}

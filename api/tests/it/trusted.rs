@@ -6,7 +6,7 @@ use nunatak_test_support::TestApp;
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::live::{Socket, hear, open, say};
+use crate::following::{Socket, hear, open, say};
 
 /// A text and its SHA-256, as `sha256sum` tells it.
 const VIEWER: (&str, &str) =

@@ -28,6 +28,9 @@ pub struct StoreOptions {
     pub jobs: JobOptions,
     /// Which statements go to the log; none unless set.
     pub slow: Option<SlowStatements>,
+    /// How often servers on one PostgreSQL database say that they are there; one that has been silent for three
+    /// beats counts as gone. Only for [`Store::join_replicas`](crate::Store::join_replicas).
+    pub beat: Duration,
     /// Told about every statement: to count them in tests.
     pub watch: Option<StatementWatch>,
 }
@@ -65,6 +68,7 @@ impl StoreOptions {
             max_upload_bytes: MAX_UPLOAD_BYTES,
             jobs: JobOptions::default(),
             slow: None,
+            beat: Duration::from_secs(5),
             watch: None,
         }
     }

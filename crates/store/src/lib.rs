@@ -33,6 +33,7 @@ pub mod models;
 pub mod organisation;
 pub mod predictions;
 pub mod runners;
+pub mod since;
 pub mod summaries;
 pub mod tags;
 pub mod versions;
@@ -40,7 +41,7 @@ pub mod versions;
 use std::sync::Arc;
 
 pub use audit::AuditRecord;
-pub use bus::{Bus, Event};
+pub use bus::{Bus, Event, Heard, Listener};
 pub use db::{StatementWatch, StoreOptions};
 pub use error::StoreError;
 pub use idempotency::IdempotencyKey;
@@ -79,11 +80,12 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let db = db::Db::connect(options).await?;
         let files = files::FileStore::open(&options.data_dir, options.max_upload_bytes).await?;
+        let bus = Bus::new(clock.clone(), options.beat);
         Ok(Self(Arc::new(Inner {
             db,
             authorizer,
             clock,
-            bus: Bus::default(),
+            bus,
             files,
             jobs: options.jobs,
             samples: Default::default(),

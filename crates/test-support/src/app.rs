@@ -26,7 +26,7 @@ const PASSWORD: &str = "correct horse";
 pub struct TestApp {
     pub state: ApiState,
     pub clock: Arc<ManualClock>,
-    pub db: TestDb,
+    pub db: Arc<TestDb>,
     endpoint: Arc<BoxEndpoint<'static, Response>>,
     statements: Arc<Mutex<Vec<String>>>,
 }
@@ -65,14 +65,53 @@ impl TestApp {
     pub async fn tuned(options: ApiOptions, tune: impl FnOnce(&mut StoreOptions)) -> Self {
         let mut db = TestDb::fresh().await;
         tune(&mut db.options);
+        Self::first(db, options).await
+    }
+
+    /// Its servers say so often that they are there: what happens after their silence can be waited for.
+    ///
+    /// # Panics
+    /// As [`TestApp::full`].
+    pub async fn with_beat(beat: Duration) -> Self {
+        Self::tuned(ApiOptions::default(), |options| options.beat = beat).await
+    }
+
+    async fn first(db: TestDb, options: ApiOptions) -> Self {
+        let clock = Arc::new(ManualClock::starting_at(START));
+        let app = Self::over(Arc::new(db), clock, options).await;
+        app.state.store.join_replicas().await;
+        app
+    }
+
+    /// A further server over the same database and files, with the same secret and clock. Only on PostgreSQL:
+    /// SQLite has one server.
+    ///
+    /// # Panics
+    /// On SQLite, and as [`TestApp::full`].
+    pub async fn replica(&self) -> Self {
+        let app = self.mute_replica().await;
+        app.state.store.join_replicas().await;
+        app
+    }
+
+    /// The same, but it tells the others nothing: as if it ended right after each commit.
+    ///
+    /// # Panics
+    /// As [`TestApp::replica`].
+    pub async fn mute_replica(&self) -> Self {
+        assert!(self.db.is_postgres(), "SQLite has one server");
+        Self::over(self.db.clone(), self.clock.clone(), self.state.options.clone()).await
+    }
+
+    async fn over(db: Arc<TestDb>, clock: Arc<ManualClock>, options: ApiOptions) -> Self {
         let statements: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = statements.clone();
-        db.options.watch = Some(StatementWatch::new(move |text, _, _| {
+        let mut store_options = db.options.clone();
+        store_options.watch = Some(StatementWatch::new(move |text, _, _| {
             seen.lock().expect("no test panics while counting").push(text.to_owned());
         }));
-        let clock = Arc::new(ManualClock::starting_at(START));
         let authorizer = Authorizer::load().await.expect("the policy loads");
-        let store = Store::open(&db.options, authorizer, clock.clone()).await.expect("the store opens");
+        let store = Store::open(&store_options, authorizer, clock.clone()).await.expect("the store opens");
         let keys = Arc::new(TokenKeys::new(b"a secret for tests, 32 bytes long"));
         let state = ApiState { store, keys, options };
         let schema = nunatak_api::build_schema(&state);

@@ -1,13 +1,15 @@
 use async_graphql::{Context, Error, ID, Subscription};
+use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
-use nunatak_domain::{JobId, PageRequest, ProjectId};
-use nunatak_store::{
-    Event,
-    jobs::{JobFilter, JobRecord},
-};
+use nunatak_domain::{JobId, ProjectId, Timestamp};
+use nunatak_store::{Event, jobs::JobRecord};
 
 use super::{
-    super::{context::parse_optional_id, error::ApiError, live::follow},
+    super::{
+        context::{ContextExt, parse_optional_id},
+        error::ApiError,
+        live::{AT_ONCE, Ask, follow},
+    },
     Job,
 };
 
@@ -17,12 +19,17 @@ pub struct JobSubscription;
 #[Subscription]
 impl JobSubscription {
     /// Each job as it is after a change: queued, claimed, moved on, ended. A job that is named is sent at once,
-    /// too. Changes in quick succession may come as one. Ends when the token does.
+    /// too. Changes in quick succession may come as one, and a job may come again without a change. Ends when the
+    /// token does, and after an error.
     async fn job_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only this job.")] job: Option<ID>,
         #[graphql(desc = "Only jobs of this project.")] project: Option<ID>,
+        #[graphql(desc = "First those that may have changed at this moment or later, 1000 at most \
+                          (`LIMIT_EXCEEDED`); all that run are among them. To go on after a break, give the \
+                          `extensions.since` of the last answer: then nothing is left out, and some is sent twice.")]
+        since: Option<DateTime<Utc>>,
     ) -> Result<impl Stream<Item = Result<Job, Error>> + use<>, ApiError> {
         let named: Option<JobId> = parse_optional_id(job.as_ref(), "job")?;
         let project: Option<ProjectId> = parse_optional_id(project.as_ref(), "project")?;
@@ -33,14 +40,13 @@ impl JobSubscription {
             }
             _ => None,
         };
-        let jobs = follow(ctx, named.is_some(), wanted, move |store, actor, changed: Option<Vec<JobId>>| async move {
-            if let Some(ids) = changed.or(named.map(|id| vec![id])) {
-                return Ok(sorted(store.jobs_by_ids(&actor, &ids).await?.into_values()));
+        let start = since.map(Timestamp::from).or(named.map(|_| AT_ONCE));
+        let most = ctx.state().options.max_since;
+        let jobs = follow(ctx, start, wanted, move |store, actor, ask| async move {
+            match ask {
+                Ask::These(ids) => Ok(sorted(store.jobs_by_ids(&actor, &ids).await?.into_values())),
+                Ask::Since(since) => store.jobs_since(&actor, (named, project), since, most).await,
             }
-            let filter = JobFilter { project, ..JobFilter::default() };
-            let newest = PageRequest::first(PageRequest::MAX.unsigned_abs());
-            let page = store.job_page(&actor, &filter, &newest).await?;
-            Ok(sorted(page.items.into_iter().map(|(_, job)| job)))
         });
         Ok(jobs.map(|job| job.map(Job::from)))
     }

@@ -108,14 +108,7 @@ impl Model {
     ) -> Result<VersionConnection, ApiError> {
         let page = page_request(first, after, last, before)?;
         let orders: Vec<_> = order_by.into_iter().map(VersionOrder::from).collect();
-        let mine = VersionFilter::Model(vec![self.0.id]);
-        let filter = match filter.parse()? {
-            VersionFilter::And(mut parts) => {
-                parts.push(mine);
-                VersionFilter::And(parts)
-            }
-            other => VersionFilter::And(vec![other, mine]),
-        };
+        let filter = VersionFilter::Model(vec![self.0.id]).and(filter.parse()?);
         version_page(ctx, filter, &orders, &page).await
     }
 

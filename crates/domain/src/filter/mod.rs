@@ -154,6 +154,18 @@ impl VersionFilter {
         }
     }
 
+    /// Both hold. Counts as one condition more than `other`, and as a level only where that has none.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match other {
+            Self::And(mut parts) => {
+                parts.push(self);
+                Self::And(parts)
+            }
+            other => Self::And(vec![other, self]),
+        }
+    }
+
     /// # Errors
     /// `LIMIT_EXCEEDED`, naming the limit, for a filter that is too deep, too wide or with too long a list.
     pub fn check_limits(&self) -> Result<(), Problem> {

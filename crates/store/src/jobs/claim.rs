@@ -9,11 +9,11 @@ use sea_orm::{
     entity::prelude::Uuid,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement, SubQueryStatement, UpdateStatement},
 };
-use tokio::{sync::broadcast::error::RecvError, time::Instant};
+use tokio::time::Instant;
 
 use super::{JobRecord, checks};
 use crate::{
-    Event, Store, StoreError,
+    Event, Heard, Listener, Store, StoreError,
     entities::{dataset_versions, detectors, jobs, runner_detectors, runners, versions},
     scope,
 };
@@ -56,7 +56,7 @@ pub struct ClaimedArtifact {
 
 /// A connection that says nothing for longer is cut by many a proxy.
 const MAX_WAIT: Duration = Duration::from_secs(30);
-/// Jobs queued by another process of this service are noticed within this time, and so are ends of pauses and leases.
+/// Ends of pauses and leases are noticed within this time, and what another server did while its events are not heard.
 const TICK: Duration = Duration::from_secs(1);
 /// Every progress report of every job wakes those who wait: they look again at most this often.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -77,7 +77,7 @@ impl Store {
         self.runner_seen(self.0.db.write(), runner.0).await?;
         let deadline = Instant::now() + wait.min(MAX_WAIT);
         // Before the first look: what is queued between a look and the wait is heard of.
-        let mut events = self.bus().subscribe();
+        let mut events = self.bus().listen();
         loop {
             if let Some(claim) = self.try_claim(runner, reach).await? {
                 return Ok(Some(claim));
@@ -152,17 +152,15 @@ impl Store {
 }
 
 /// Returns when something happened to a job, or when events were missed.
-async fn job_event(events: &mut tokio::sync::broadcast::Receiver<Event>) {
+async fn job_event(events: &mut Listener) {
     loop {
-        match events.recv().await {
-            Ok(Event::JobChanged { .. }) | Err(RecvError::Lagged(_)) => break,
-            Ok(_) => {}
-            // The bus lives as long as the store; without it there is only the tick.
-            Err(RecvError::Closed) => std::future::pending().await,
+        match events.hear().await {
+            Heard::Event(Event::JobChanged { .. }) | Heard::Missed { .. } => break,
+            Heard::Event(_) => {}
         }
     }
     // One look answers for all that has happened so far.
-    while events.try_recv().is_ok() {}
+    while events.hear_waiting().is_some() {}
 }
 
 async fn artifact(db: &impl ConnectionTrait, version: VersionId) -> Result<ClaimedArtifact, StoreError> {
@@ -186,7 +184,7 @@ fn claim_statement(runner: RunnerId, reach: Reach, now: Timestamp, lease_end: Ti
         .value(jobs::Column::Attempt, Expr::col(jobs::Column::Attempt).add(1))
         .value(jobs::Column::RunnerId, runner.0)
         .value(jobs::Column::LeaseExpiresAt, lease_end.micros())
-        .value(jobs::Column::StartedAt, Expr::cust_with_values("COALESCE(started_at, $1)", [now.micros()]))
+        .value(jobs::Column::StartedAt, Expr::col(jobs::Column::StartedAt).if_null(now.micros()))
         .value(jobs::Column::Progress, 0.0)
         .value(jobs::Column::ProgressMessage, Option::<String>::None)
         .value(jobs::Column::ErrorCode, Option::<String>::None)

@@ -27,6 +27,7 @@ use nunatak_domain::{
     DatasetVersionId, JobId, JobKind, JobStatus, ModelId, Page, ProjectId, RunnerId, Timestamp, UserId, VersionId,
 };
 pub use read::JobFilter;
+pub(crate) use read::records;
 pub use report::{Failure, Pulse};
 use sea_orm::{ColumnTrait, Condition, entity::prelude::Uuid};
 use serde_json::Value;

@@ -78,7 +78,8 @@ impl Store {
     }
 }
 
-async fn records(db: &impl ConnectionTrait, rows: Vec<jobs::Model>) -> Result<Vec<JobRecord>, StoreError> {
+/// Rows that the reader may see, as records.
+pub(crate) async fn records(db: &impl ConnectionTrait, rows: Vec<jobs::Model>) -> Result<Vec<JobRecord>, StoreError> {
     let ids = version_ids(db, rows.iter()).await?;
     rows.into_iter().map(|row| with_version(row, &ids)).collect()
 }

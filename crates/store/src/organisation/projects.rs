@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    sea_query::Expr,
+    sea_query::{Expr, ExprTrait, Func},
 };
 use serde_json::json;
 
@@ -188,8 +188,9 @@ impl Store {
             select = select.filter(projects::Column::Name.eq(name));
         }
         if let Some(part) = &filter.name_contains {
-            let position = if self.0.db.is_postgres() { "STRPOS(name, $1) > 0" } else { "INSTR(name, $1) > 0" };
-            select = select.filter(Expr::cust_with_values(position, [part.clone()]));
+            let position = if self.0.db.is_postgres() { "STRPOS" } else { "INSTR" };
+            let position = Func::cust(position).arg(Expr::col(projects::Column::Name)).arg(part.clone());
+            select = select.filter(Expr::expr(position).gt(0));
         }
         let db = self.0.db.read();
         let page = page_by_id(db, select, projects::Column::Id, "projects", page, |row| row.id).await?;

@@ -52,6 +52,8 @@ async fn a_silent_runner_loses_the_job_and_may_report_no_more() {
     world.clock.advance(LEASE);
     let again = world.claim(two).await.unwrap();
     assert_eq!((again.job.id, again.job.attempt, again.job.runner), (job.id, 2, Some(two)));
+    let started = world.store.now().minus(LEASE);
+    assert_eq!((lost.job.started_at, again.job.started_at), (Some(started), Some(started)));
     let result = world.trained(&again).await;
     assert_eq!(code(world.store.heartbeat(&old).await), "LEASE_LOST");
     assert_eq!(code(world.store.report_progress(&old, 0.5, None).await), "LEASE_LOST");
