@@ -47,6 +47,7 @@ pub struct Query(
     prediction::PredictionQuery,
     model::ModelQuery,
     version::VersionQuery,
+    version::CompareQuery,
     tag::TagQuery,
 );
 

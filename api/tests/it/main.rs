@@ -1,11 +1,14 @@
 //! Stories through the public face: GraphQL and HTTP in, answers out.
 
 mod bad_input;
+mod bulk;
+mod compare;
 mod files;
 mod identity;
 mod jobs;
 mod limits;
 mod live;
+mod metrics;
 mod nested;
 mod organisation;
 mod schema;

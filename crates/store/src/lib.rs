@@ -14,7 +14,9 @@ mod db;
 mod entities;
 mod error;
 mod idempotency;
+mod keys;
 mod paging;
+mod rows;
 mod scope;
 
 pub mod aliases;
@@ -54,6 +56,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     bus: Bus,
     files: files::FileStore,
+    keys: keys::KeyCache,
     jobs: jobs::JobOptions,
 }
 
@@ -69,7 +72,15 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let db = db::Db::connect(options).await?;
         let files = files::FileStore::open(&options.data_dir, options.max_upload_bytes).await?;
-        Ok(Self(Arc::new(Inner { db, authorizer, clock, bus: Bus::default(), files, jobs: options.jobs })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            authorizer,
+            clock,
+            bus: Bus::default(),
+            files,
+            keys: keys::KeyCache::default(),
+            jobs: options.jobs,
+        })))
     }
 
     #[must_use]
