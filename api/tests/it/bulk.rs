@@ -12,13 +12,13 @@ const LOG_ALL: &str = "mutation ($input: LogVersionsInput!) {
     }
 }";
 const EVERYTHING: &str = "query ($project: ID!) {
-    versions(filter: {project: {eq: $project}}, first: 100) { nodes {
+    versions(filter: {project: {eq: $project}}, first: 5) { nodes {
         number description status visibility threshold environment inputSchema createdBy { login } createdAt updatedAt
         model { name description } detector { name version } externalDataset { name description }
         git { branch commit dirty remotes { name url } } tags { name createdBy { login } } parent { number }
         artifact { sha256 size format fileName }
         hyperparameters { key value number string boolean } parameters { key value }
-        metrics { key last lastSpecial min max best bestSpecial direction step pointCount points { step value special } }
+        metrics { key last lastSpecial min max best bestSpecial direction step pointCount points(maxPoints: 50) { step value special } }
         figures { name title spec }
     } }
     project(id: $project) { auditEvents(first: 100) { nodes { action user { login } } } }
@@ -168,7 +168,8 @@ async fn one_that_is_wrong_keeps_all_out() {
         versions[1].as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
         let refused = log_all(&app, &ada, &project, versions, json!("the same key")).await;
         assert_eq!((&refused["versions"], &refused["userErrors"][0]["code"]), (&Value::Null, &json!(code)), "{path}");
-        let located: Vec<_> = [json!("versions"), json!("1")].into_iter().chain(path.as_array().unwrap().clone()).collect();
+        let located: Vec<_> =
+            [json!("versions"), json!("1")].into_iter().chain(path.as_array().unwrap().clone()).collect();
         assert_eq!(refused["userErrors"][0]["path"], json!(located));
     }
     let query = "query ($p: ID!) {
@@ -182,7 +183,7 @@ async fn one_that_is_wrong_keeps_all_out() {
         (&nothing, &nothing, &nothing),
         "{left:#}"
     );
-    assert_eq!(left["auditEvents"]["nodes"], json!([{ "action": "project:create" }]));
+    assert_eq!(left["auditEvents"], nothing);
 }
 
 #[tokio::test]
@@ -202,7 +203,7 @@ async fn there_is_a_limit_to_many() {
     let variables = json!({ "input": { "project": project, "versions": large } });
     let body = json!({ "query": LOG_ALL, "variables": variables }).to_string();
     let mut request = TestApp::request(Method::POST, "/graphql", Some(&ada.token), body);
-    request.set_content_type("application/json");
+    request.headers_mut().insert("content-type", "application/json".parse().unwrap());
     let response = app.send(request).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let answer: Value = serde_json::from_str(&response.into_body().into_string().await.unwrap()).unwrap();
@@ -278,7 +279,8 @@ async fn many_writers_share_models_and_tags() {
     let mut made: Vec<_> = all.iter().flat_map(numbers).collect();
     made.sort_unstable();
     let expected = (0..5).map(|model| (format!("model-{model}"), 1..=32)).chain([("pump-7".to_owned(), 2..=9)]);
-    let expected: Vec<_> = expected.flat_map(|(name, numbers)| numbers.map(move |number| (name.clone(), number))).collect();
+    let expected: Vec<_> =
+        expected.flat_map(|(name, numbers)| numbers.map(move |number| (name.clone(), number))).collect();
     assert_eq!(made, expected.iter().map(|(name, number)| (name.as_str(), *number)).collect::<Vec<_>>());
 }
 
@@ -291,15 +293,15 @@ async fn the_number_of_statements_does_not_grow_with_the_batch() {
                 "hyperparameters": [{ "key": "depth", "value": number }], "parameters": [{ "key": "p", "value": "x" }],
                 "metrics": [{ "key": "auc", "value": 0.5 }, { "key": "auc", "value": 0.6, "step": 1 }] })
     };
-    let count = async |versions: usize| {
+    let count = async |key: &str, versions: usize| {
         let versions: Vec<_> = (0..versions).map(version).collect();
         let _ = app.statements();
-        let made = log_all(&app, &ada, &project, json!(versions), json!(format!("{} times", versions.len()))).await;
+        let made = log_all(&app, &ada, &project, json!(versions), json!(key)).await;
         assert_eq!(made["versions"].as_array().unwrap().len(), versions.len());
         app.statements()
     };
-    let first = count(3).await;
-    let (few, many) = (count(3).await, count(60).await);
+    let first = count("first", 3).await;
+    let (few, many) = (count("few", 3).await, count("many", 60).await);
     assert!(few.len() < first.len(), "keys and tags are known by now: {few:#?}");
     assert_eq!(few.len(), many.len(), "few: {few:#?}\nmany: {many:#?}");
     let most = if app.db.is_postgres() { 7 } else { 16 };
@@ -310,8 +312,10 @@ async fn the_number_of_statements_does_not_grow_with_the_batch() {
 async fn one_version_takes_few_statements() {
     let (app, ada) = TestApp::with_user().await;
     let project = project(&app, &ada).await;
-    let more = json!({ "hyperparameters": [{ "key": "depth", "value": 3 }], "metrics": [{ "key": "auc", "value": 0.5 }] });
-    let query = "mutation ($input: LogVersionInput!) { logVersion(input: $input) { version { id } userErrors { code } } }";
+    let more =
+        json!({ "hyperparameters": [{ "key": "depth", "value": 3 }], "metrics": [{ "key": "auc", "value": 0.5 }] });
+    let query =
+        "mutation ($input: LogVersionInput!) { logVersion(input: $input) { version { id } userErrors { code } } }";
     let mut input = json!({ "project": project, "model": { "name": "pump-7" } });
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     app.ok(Some(&ada.token), query, json!({ "input": input })).await;

@@ -31,14 +31,20 @@ async fn what_differs_stands_first() {
         "parameters": [{ "key": "offset", "value": null }],
         "metrics": [{ "key": "a_nan", "special": "NAN" }, { "key": "auc", "value": 0.9 }, { "key": "same", "special": "POS_INF" }],
     })).await;
-    let two = logged(&app, &ada, &project, json!({
-        "detector": { "name": "knn", "version": "1.0" }, "dataset": { "external": { "name": "summer" } },
-        "git": { "branch": "main", "commit": "def", "dirty": false }, "tags": ["both"],
-        "hyperparameters": [{ "key": "a_same", "value": 0.1 }, { "key": "k", "value": "5" }],
-        "parameters": [{ "key": "offset", "value": null }],
-        "metrics": [{ "key": "a_nan", "special": "NAN" }, { "key": "auc", "value": 0.900_000_000_000_000_1 },
-                    { "key": "same", "special": "POS_INF" }],
-    })).await;
+    let two = logged(
+        &app,
+        &ada,
+        &project,
+        json!({
+            "detector": { "name": "knn", "version": "1.0" }, "dataset": { "external": { "name": "summer" } },
+            "git": { "branch": "main", "commit": "def", "dirty": false }, "tags": ["both"],
+            "hyperparameters": [{ "key": "a_same", "value": 0.1 }, { "key": "k", "value": "5" }],
+            "parameters": [{ "key": "offset", "value": null }],
+            "metrics": [{ "key": "a_nan", "special": "NAN" }, { "key": "auc", "value": 0.900_000_000_000_000_1 },
+                        { "key": "same", "special": "POS_INF" }],
+        }),
+    )
+    .await;
     let answer = app.ok(Some(&ada.token), COMPARE, json!({ "ids": [two, one] })).await;
     insta::assert_json_snapshot!(answer["compareVersions"]);
 }
