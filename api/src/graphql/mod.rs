@@ -51,6 +51,7 @@ pub struct Query(
     model::ModelQuery,
     version::VersionQuery,
     facet::FacetQuery,
+    version::CompareQuery,
     tag::TagQuery,
 );
 

@@ -1,6 +1,8 @@
 //! Stories through the public face: GraphQL and HTTP in, answers out.
 
 mod bad_input;
+mod bulk;
+mod compare;
 mod facets;
 mod files;
 mod following;
@@ -13,6 +15,7 @@ mod nested;
 mod organisation;
 mod replicas;
 mod schema;
+mod series;
 mod since;
 mod slow_log;
 mod summaries;

@@ -1,9 +1,15 @@
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{ApiTokenId, AuditEventId, Page, PageRequest, ProjectId, Timestamp, UserId};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 
-use crate::{Store, StoreError, entities::audit_events, paging::page_by_id, scope};
+use crate::{
+    Store, StoreError,
+    entities::audit_events,
+    paging::page_by_id,
+    rows::{Rows, insert_all},
+    scope,
+};
 
 /// Who did what to which, when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +41,26 @@ impl From<audit_events::Model> for AuditRecord {
     }
 }
 
+pub(crate) fn rows() -> Rows {
+    Rows::into("audit_events", "id, at, user_id, token_id, action, subject, workspace_id, project_id, detail")
+}
+
+/// Adds what `permit` is used for.
+pub(crate) fn push(rows: &mut Rows, permit: &Permit, now: Timestamp, subject: impl std::fmt::Display, detail: &Value) {
+    let uuid = sea_orm::Value::Uuid;
+    rows.push([
+        AuditEventId::new(now).0.into(),
+        now.micros().into(),
+        permit.user().0.into(),
+        uuid(permit.token().map(Into::into)),
+        permit.action().word().into(),
+        subject.to_string().into(),
+        uuid(permit.workspace().map(Into::into)),
+        uuid(permit.project().map(Into::into)),
+        detail.to_string().into(),
+    ]);
+}
+
 impl Store {
     /// Notes what `permit` was used for, in the transaction that did it.
     pub(crate) async fn audit(
@@ -44,21 +70,9 @@ impl Store {
         subject: impl std::fmt::Display,
         detail: Value,
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        let event = audit_events::ActiveModel {
-            id: Set(AuditEventId::new(now).0),
-            at: Set(now.micros()),
-            user_id: Set(Some(permit.user().0)),
-            token_id: Set(permit.token().map(Into::into)),
-            action: Set(permit.action().word().to_owned()),
-            subject: Set(subject.to_string()),
-            workspace_id: Set(permit.workspace().map(Into::into)),
-            project_id: Set(permit.project().map(Into::into)),
-            detail: Set(detail.to_string()),
-            request_id: Set(None),
-        };
-        event.insert(db).await?;
-        Ok(())
+        let mut rows = rows();
+        push(&mut rows, permit, self.now(), subject, &detail);
+        Ok(insert_all(db, vec![rows]).await?)
     }
 
     /// What happened in the projects whose audit the actor may read, newest first.

@@ -213,3 +213,21 @@ fn sqlite(options: &StoreOptions, max_connections: u32) -> ConnectOptions {
 pub(crate) fn sql(db: &impl ConnectionTrait, text: &str, values: Vec<Value>) -> Statement {
     Statement::from_sql_and_values(db.get_database_backend(), text, values)
 }
+
+pub(crate) fn is_postgres(db: &impl ConnectionTrait) -> bool {
+    db.get_database_backend() == DatabaseBackend::Postgres
+}
+
+/// Runs a transaction again that the database ended because it could not go together with another one: at most
+/// four times, because each time one of the others got through.
+pub(crate) async fn again<T, F: Future<Output = Result<T, StoreError>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, StoreError> {
+    for _ in 0..3 {
+        match attempt().await {
+            Err(error) if error.is_collision() => tracing::debug!(error.kind = %error, "a transaction runs again"),
+            other => return other,
+        }
+    }
+    attempt().await
+}

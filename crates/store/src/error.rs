@@ -1,6 +1,6 @@
 use nunatak_authz::Denied;
 use nunatak_domain::Problem;
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 /// Why a read or write did not happen, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,19 @@ impl StoreError {
             }
             _ => Self::Database(error),
         }
+    }
+
+    /// PostgreSQL ended the transaction because of another one: a deadlock (40P01) or a failure to put both in an
+    /// order (40001). The same again may go through.
+    #[must_use]
+    pub(crate) fn is_collision(&self) -> bool {
+        let Self::Database(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+            self
+        else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("40P01" | "40001"))
     }
 
     #[must_use]

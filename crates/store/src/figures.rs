@@ -8,10 +8,8 @@ use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
     Store, StoreError,
-    versions::{
-        NewFigure,
-        sql::{insert_rows, plain_text},
-    },
+    rows::{Rows, insert_all},
+    versions::{NewFigure, sql::plain_text},
 };
 
 /// What a figure belongs to.
@@ -31,12 +29,22 @@ pub(crate) async fn insert(
     owner: Owner,
     figures: &[NewFigure],
 ) -> Result<(), StoreError> {
+    let mut rows = rows();
+    push(&mut rows, store, owner, figures)?;
+    Ok(insert_all(db, vec![rows]).await?)
+}
+
+pub(crate) fn rows() -> Rows {
+    Rows::into("figures", "id, version_row, prediction_id, position, name, title, spec, created_at")
+}
+
+/// Adds figures in the order given.
+pub(crate) fn push(rows: &mut Rows, store: &Store, owner: Owner, figures: &[NewFigure]) -> Result<(), Problem> {
     let (version_row, prediction) = match owner {
         Owner::Version(row) => (Some(row), None),
         Owner::Prediction(id) => (None, Some(id.0)),
     };
     let now = store.now();
-    let mut rows: Vec<[Value; 8]> = Vec::new();
     for (position, figure) in (0_i32..).zip(figures) {
         let spec = check(figure).map_err(|problem| problem.at(position.to_string()).at("figures"))?;
         rows.push([
@@ -50,8 +58,7 @@ pub(crate) async fn insert(
             now.micros().into(),
         ]);
     }
-    let head = "INSERT INTO figures (id, version_row, prediction_id, position, name, title, spec, created_at)";
-    Ok(insert_rows(db, head, "", rows).await?)
+    Ok(())
 }
 
 /// The document as text.

@@ -14,8 +14,10 @@ mod db;
 mod entities;
 mod error;
 mod idempotency;
+mod keys;
 mod origin;
 mod paging;
+mod rows;
 mod scope;
 mod slow;
 mod stats;
@@ -63,6 +65,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     bus: Bus,
     files: files::FileStore,
+    keys: keys::KeyCache,
     jobs: jobs::JobOptions,
     samples: versions::Samples,
     counts: versions::Counts,
@@ -87,6 +90,7 @@ impl Store {
             clock,
             bus,
             files,
+            keys: keys::KeyCache::default(),
             jobs: options.jobs,
             samples: Default::default(),
             counts: Default::default(),

@@ -1,5 +1,6 @@
 //! Models: named lines of versions.
 
+mod number;
 mod write;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func, LikeExpr},
 };
 
+pub(crate) use number::Numbered;
 pub use write::ModelChange;
 
 use crate::{Action, Actor, Store, StoreError, entities::models, paging::page_by_id, scope};

@@ -2,7 +2,7 @@ use async_graphql::{ID, InputObject, Json, OneofObject};
 use nunatak_domain::{Name, Problem, Timestamp, UserId};
 use nunatak_store::{
     StoreError,
-    versions::{DatasetOrigin, LogVersion, NewVersion, TargetModel},
+    versions::{DatasetOrigin, LogVersion, MAX_BATCH, NewVersion, TargetModel},
 };
 use serde_json::Value;
 
@@ -23,6 +23,26 @@ use super::{
 pub(crate) struct LogVersionInput {
     /// The project, `prj_…`.
     pub(super) project: ID,
+    #[graphql(flatten)]
+    pub(super) version: VersionInput,
+    /// Send the same key again when unsure whether the first request arrived: it is carried out once.
+    pub(super) idempotency_key: Option<String>,
+}
+
+/// Versions that were trained anywhere, of one project.
+#[derive(InputObject, Debug, Clone)]
+pub(crate) struct LogVersionsInput {
+    /// The project, `prj_…`.
+    pub(super) project: ID,
+    /// 1 to 500, numbered in this order.
+    pub(super) versions: Vec<VersionInput>,
+    /// Send the same key again when unsure whether the first request arrived: it is carried out once.
+    pub(super) idempotency_key: Option<String>,
+}
+
+/// One of several versions that were trained anywhere.
+#[derive(InputObject, Debug, Clone)]
+pub(crate) struct VersionInput {
     /// The model that it is a version of.
     model: ModelTarget,
     /// Free text.
@@ -65,8 +85,6 @@ pub(crate) struct LogVersionInput {
     /// Plots, at most 50.
     #[graphql(default)]
     figures: Vec<FigureInput>,
-    /// Send the same key again when unsure whether the first request arrived: it is carried out once.
-    pub(super) idempotency_key: Option<String>,
 }
 
 /// A model: exactly one of these.
@@ -105,7 +123,29 @@ pub(crate) struct ExternalDatasetInput {
     description: Option<String>,
 }
 
-impl LogVersionInput {
+impl LogVersionsInput {
+    /// # Errors
+    /// What is wrong, and where.
+    pub(super) fn parse(self, created_by: UserId, now: Timestamp) -> Result<Vec<LogVersion>, StoreError> {
+        // Before all else: what is too much need not be looked at.
+        if self.versions.len() > MAX_BATCH {
+            let message = format!("at most {MAX_BATCH} versions a call; send the rest in further calls");
+            return Err(Problem::new("LIMIT_EXCEEDED", message).at("versions").into());
+        }
+        let versions = self.versions.into_iter().enumerate().map(|(place, version)| {
+            version.parse(created_by, now).map_err(|error| match error {
+                StoreError::Invalid(problems) => {
+                    let located = problems.into_iter().map(|problem| problem.at(place.to_string()).at("versions"));
+                    StoreError::Invalid(located.collect())
+                }
+                other => other,
+            })
+        });
+        versions.collect()
+    }
+}
+
+impl VersionInput {
     /// # Errors
     /// What is wrong, and where.
     pub(super) fn parse(self, created_by: UserId, now: Timestamp) -> Result<LogVersion, StoreError> {

@@ -1,4 +1,5 @@
 mod access;
+mod compare;
 mod connection;
 mod filter;
 mod git;
@@ -13,6 +14,7 @@ mod types;
 mod values;
 
 pub(crate) use access::version_permit;
+pub use compare::CompareQuery;
 pub use connection::Count;
 pub(crate) use connection::{VersionConnection, version_page};
 pub(crate) use filter::VersionFilterInput;

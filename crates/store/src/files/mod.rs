@@ -17,10 +17,12 @@ pub(crate) use scores::Layout;
 pub use uploads::{NewUpload, UploadRecord};
 pub use write::{PartRange, UploadWriteError};
 
+use std::collections::HashMap;
+
 use nunatak_domain::{JobId, Problem, ProjectId, UploadId, UploadStatus, UserId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use crate::{Store, StoreError, entities};
+use crate::{Store, StoreError, entities::uploads as entity};
 
 /// A whole, checked file: what a completed upload stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,24 +50,38 @@ impl Store {
         project: ProjectId,
         sender: Sender,
     ) -> Result<BlobRecord, StoreError> {
-        let mut select =
-            entities::uploads::Entity::find_by_id(upload.0).filter(entities::uploads::Column::ProjectId.eq(project.0));
-        select = match sender {
-            Sender::Job(job) => select.filter(entities::uploads::Column::JobId.eq(job.0)),
-            Sender::User(user) => select.filter(entities::uploads::Column::CreatedBy.eq(user.0)),
-        };
-        let row = select
-            .one(db)
-            .await?
-            .ok_or_else(|| Problem::new("NOT_FOUND", "there is no such upload in this project"))?;
-        match row.sha256 {
-            Some(sha256) if row.status == UploadStatus::Completed.number() => {
-                Ok(BlobRecord { sha256, size: row.size, file_name: row.file_name })
-            }
-            _ => {
-                Err(Problem::new("UPLOAD_INCOMPLETE", "send the file to the upload's url, then call completeUpload")
-                    .into())
-            }
+        let mut found = self.completed_uploads(db, &[upload], project, sender).await?;
+        let absent = || Problem::new("NOT_FOUND", "there is no such upload in this project");
+        Ok(found.remove(&upload).unwrap_or_else(|| Err(absent()))?)
+    }
+
+    /// The same for many: what is not there is left out, what is not complete has a problem.
+    pub(crate) async fn completed_uploads(
+        &self,
+        db: &impl ConnectionTrait,
+        wanted: &[UploadId],
+        project: ProjectId,
+        sender: Sender,
+    ) -> Result<HashMap<UploadId, Result<BlobRecord, Problem>>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
         }
+        let select = entity::Entity::find()
+            .filter(entity::Column::Id.is_in(wanted.iter().map(|id| id.0)))
+            .filter(entity::Column::ProjectId.eq(project.0))
+            .filter(match sender {
+                Sender::Job(job) => entity::Column::JobId.eq(job.0),
+                Sender::User(user) => entity::Column::CreatedBy.eq(user.0),
+            });
+        Ok(select.all(db).await?.into_iter().map(|row| (row.id.into(), completed(row))).collect())
+    }
+}
+
+fn completed(row: entity::Model) -> Result<BlobRecord, Problem> {
+    match row.sha256 {
+        Some(sha256) if row.status == UploadStatus::Completed.number() => {
+            Ok(BlobRecord { sha256, size: row.size, file_name: row.file_name })
+        }
+        _ => Err(Problem::new("UPLOAD_INCOMPLETE", "send the file to the upload's url, then call completeUpload")),
     }
 }

@@ -12,7 +12,10 @@ use crate::{
     Event, Store, StoreError, db,
     files::{BlobRecord, Sender},
     predictions::{self, NewPrediction},
-    versions::{Artifact, DatasetOrigin, MetricPoint, NewFigure, NewVersion, VersionRecord},
+    versions::{
+        Artifact, DatasetOrigin, MetricPoint, NewFigure, NewVersion, TargetModel, VersionRecord,
+        register::{Batch, Found},
+    },
 };
 
 /// What came of a job.
@@ -88,6 +91,11 @@ impl Store {
         }
         // Before the transaction: reading a file would hold up all other writers.
         let scores = self.check_result(&job, result).await?;
+        let trained = match result {
+            JobResult::Train(trained) => Some(self.new_version(&job, trained).await?),
+            JobResult::Predict(..) | JobResult::Evaluate(_) => None,
+        };
+        let batch = self.prepare_versions(trained.iter().map(|(model, new)| (model, new)), false).await?;
 
         let txn = self.0.db.begin().await?;
         if !self.finish(&txn, attempt).await? {
@@ -95,7 +103,7 @@ impl Store {
             return settled(&job, attempt)?.ok_or_else(|| attempt.lost());
         }
         let version = match result {
-            JobResult::Train(trained) => Some(self.insert_trained(&txn, &job, attempt, trained).await?),
+            JobResult::Train(_) => self.insert_trained(&txn, &job, attempt, &batch).await?,
             JobResult::Predict(_, scored) | JobResult::Evaluate(scored) => {
                 self.insert_scored(&txn, &job, attempt, scored, scores).await?;
                 None
@@ -166,33 +174,37 @@ impl Store {
         txn: &DatabaseTransaction,
         job: &JobRecord,
         attempt: Attempt,
-        trained: &TrainedResult,
-    ) -> Result<VersionRecord, StoreError> {
-        let model = job.model.ok_or_else(|| StoreError::Corrupt(format!("{} trains no model", job.id)))?;
-        let blob = self.completed_upload(txn, trained.artifact, job.project, Sender::Job(job.id)).await?;
-        let new = self.new_version(job, trained, blob)?;
-        let version = self.insert_version(txn, attempt.project, model, &new).await.map_err(|error| match error {
-            StoreError::NotFound("model") => {
+        batch: &Batch<'_>,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        let found = [Found::default()];
+        let inserted = self.insert_versions(txn, attempt.project, batch, &found, None).await;
+        let mut versions = inserted.map_err(|error| match error.problems() {
+            [problem] if problem.path == ["model"] => {
                 Problem::new("NOT_FOUND", "the model was deleted while the training ran").into()
             }
-            other => other,
+            _ => error,
         })?;
+        let version = versions.pop();
         let text = "UPDATE jobs SET version_row = $2 WHERE id = $1";
-        txn.execute_raw(db::sql(txn, text, vec![job.id.0.into(), version.row.into()])).await?;
+        let row = version.as_ref().map(|version| version.row);
+        txn.execute_raw(db::sql(txn, text, vec![job.id.0.into(), row.into()])).await?;
         Ok(version)
     }
 
-    fn new_version(
+    /// The version that a training made, and of which model.
+    async fn new_version(
         &self,
         job: &JobRecord,
         trained: &TrainedResult,
-        blob: BlobRecord,
-    ) -> Result<NewVersion, StoreError> {
+    ) -> Result<(TargetModel, NewVersion), StoreError> {
+        let model = job.model.ok_or_else(|| StoreError::Corrupt(format!("{} trains no model", job.id)))?;
+        let sender = Sender::Job(job.id);
+        let blob = self.completed_upload(self.0.db.read(), trained.artifact, job.project, sender).await?;
         let now = self.now();
         let tags = job.tags.iter().map(|tag| Name::parse(tag)).collect::<Result<_, _>>()?;
         let points = trained.metrics.iter();
         let metrics = points.map(|m| MetricPoint { key: m.key.clone(), value: m.value, step: m.step, at: now });
-        Ok(NewVersion {
+        let new = NewVersion {
             created_by: job.created_by,
             description: String::new(),
             visibility: Visibility::Public,
@@ -215,7 +227,8 @@ impl Store {
             metrics: metrics.collect(),
             tags,
             figures: trained.figures.clone(),
-        })
+        };
+        Ok((TargetModel::Id(model), new))
     }
 
     async fn insert_scored(

@@ -1,14 +1,14 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use nunatak_domain::{Direction, Problem};
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::Value;
 
 use crate::{
-    StoreError, db,
+    StoreError,
+    rows::{Computed, Rows},
     versions::{
         Float, Measured, MetricPoint,
         register::{MAX_KEYS, limit},
-        sql::{Binds, insert_rows},
     },
 };
 
@@ -70,9 +70,9 @@ impl Aggregate {
         points.iter().map(|point| Self::one(point)).reduce(Self::merge)
     }
 
-    /// The aggregate of the points of both, which share no step.
+    /// The aggregate of the points of both; a step that both have is counted twice, and its later value is `other`'s.
     pub(super) fn merge(self, other: Self) -> Self {
-        let later = if other.last_step > self.last_step { other } else { self };
+        let later = if other.last_step >= self.last_step { other } else { self };
         let pick = |a: Option<f64>, b: Option<f64>, pick: fn(f64, f64) -> f64| match (a, b) {
             (Some(a), Some(b)) => Some(pick(a, b)),
             (a, b) => a.or(b),
@@ -98,13 +98,6 @@ impl Aggregate {
             points: self.points,
         }
     }
-
-    pub(super) const fn best(self, direction: Direction) -> Option<f64> {
-        match direction {
-            Direction::Maximize => self.max,
-            Direction::Minimize => self.min,
-        }
-    }
 }
 
 /// NaN is kept as NULL.
@@ -112,92 +105,65 @@ pub(super) fn stored(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
 }
 
-/// The points and aggregates of a version that has none yet; the aggregates are returned, too.
-pub(crate) async fn insert_first(
-    db: &impl ConnectionTrait,
-    (version_row, project_row): (i64, i64),
-    points: &Grouped<'_>,
-    key_ids: &[i64],
-) -> Result<Vec<Measured>, StoreError> {
-    if key_ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let directions = directions(db, project_row, key_ids).await?;
-    let aggregates: Vec<_> =
-        points.groups().zip(key_ids).filter_map(|(group, key)| Some((*key, Aggregate::of(group)?))).collect();
-    upsert_aggregates(db, (version_row, project_row), &aggregates, &directions).await?;
-    upsert_points(db, version_row, points, key_ids).await?;
-    let named = points.keys().zip(aggregates);
-    Ok(named.map(|(name, (key, aggregate))| aggregate.measured(key, name)).collect())
-}
-
-/// The directions that the project declares for some keys; the others are maximised.
-pub(super) async fn directions(
-    db: &impl ConnectionTrait,
-    project_row: i64,
-    key_ids: &[i64],
-) -> Result<HashMap<i64, Direction>, StoreError> {
-    let mut binds = Binds::from(vec![project_row.into()]);
-    let text = format!(
-        "SELECT key_id, direction FROM metric_directions WHERE project_row = $1 AND key_id IN ({})",
-        binds.list(key_ids.iter().copied())
-    );
-    let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
-    rows.iter().map(|row| Ok((row.try_get("", "key_id")?, direction(row.try_get("", "direction")?)?))).collect()
-}
-
 pub(crate) fn direction(number: i16) -> Result<Direction, StoreError> {
     Direction::from_number(number).ok_or_else(|| StoreError::Corrupt(format!("direction {number}")))
 }
 
-/// Writes aggregates over what is there, in the order of keys.
-pub(super) async fn upsert_aggregates(
-    db: &impl ConnectionTrait,
-    (version_row, project_row): (i64, i64),
-    aggregates: &[(i64, Aggregate)],
-    directions: &HashMap<i64, Direction>,
-) -> Result<(), DbErr> {
-    let mut aggregates = aggregates.to_vec();
-    aggregates.sort_unstable_by_key(|(key, _)| *key);
-    let rows = aggregates.into_iter().map(|(key, aggregate)| {
-        let direction = directions.get(&key).copied().unwrap_or(Direction::Maximize);
-        [
-            version_row.into(),
-            key.into(),
-            project_row.into(),
-            Value::Double(aggregate.last),
-            aggregate.last_step.into(),
-            aggregate.last_at.into(),
-            Value::Double(aggregate.min),
-            Value::Double(aggregate.max),
-            Value::Double(aggregate.best(direction)),
-            aggregate.points.into(),
-        ]
-    });
-    let head = "INSERT INTO metrics \
-                (version_row, key_id, project_row, last, last_step, last_at, min, max, best, points)";
-    let tail = "ON CONFLICT (version_row, key_id) DO UPDATE SET last = excluded.last, \
-                last_step = excluded.last_step, last_at = excluded.last_at, min = excluded.min, \
-                max = excluded.max, best = excluded.best, points = excluded.points";
-    insert_rows(db, head, tail, rows).await
+/// Aggregates, written over what is there. The direction that the project declares decides `best` (1 is
+/// [`Direction::Minimize`]); the database looks at it, so that it need not be asked before.
+pub(crate) fn rows() -> Rows {
+    Rows::into("metrics", "version_row, key_id, project_row, last, last_step, last_at, min, max, points")
+        .computed(Computed {
+            column: "best",
+            value: "CASE WHEN d.direction = 1 THEN u.min ELSE u.max END",
+            join: "LEFT JOIN metric_directions d ON d.project_row = u.project_row AND d.key_id = u.key_id",
+        })
+        .tail(
+            "ON CONFLICT (version_row, key_id) DO UPDATE SET last = excluded.last, \
+             last_step = excluded.last_step, last_at = excluded.last_at, min = excluded.min, \
+             max = excluded.max, best = excluded.best, points = excluded.points",
+        )
 }
 
-/// Writes points; a step that is there already gets the new value and time.
-pub(super) async fn upsert_points(
-    db: &impl ConnectionTrait,
-    version_row: i64,
-    points: &Grouped<'_>,
+pub(super) fn push(rows: &mut Rows, (version_row, project_row): (i64, i64), key_id: i64, aggregate: Aggregate) {
+    rows.push([
+        version_row.into(),
+        key_id.into(),
+        project_row.into(),
+        Value::Double(aggregate.last),
+        aggregate.last_step.into(),
+        aggregate.last_at.into(),
+        Value::Double(aggregate.min),
+        Value::Double(aggregate.max),
+        aggregate.points.into(),
+    ]);
+}
+
+/// Points; a step that is there already gets the new value and time.
+pub(crate) fn point_rows() -> Rows {
+    Rows::into("metric_points", "version_row, key_id, step, at, value")
+        .tail("ON CONFLICT (version_row, key_id, step) DO UPDATE SET at = excluded.at, value = excluded.value")
+}
+
+pub(super) fn push_point(rows: &mut Rows, version_row: i64, key_id: i64, point: &MetricPoint) {
+    let value = Value::Double(stored(point.value));
+    rows.push([version_row.into(), key_id.into(), point.step.into(), point.at.micros().into(), value]);
+}
+
+/// Adds the points and aggregates of a version that has none yet; tells what its map says of them.
+pub(crate) fn push_first(
+    metrics: &mut Rows,
+    points: &mut Rows,
+    place: (i64, i64),
+    grouped: &Grouped<'_>,
     key_ids: &[i64],
-) -> Result<(), DbErr> {
-    let mut keyed: Vec<_> = key_ids.iter().copied().zip(points.groups()).collect();
-    keyed.sort_unstable_by_key(|(key, _)| *key);
-    let rows = keyed.into_iter().flat_map(|(key, group)| {
-        group.iter().map(move |point| {
-            let value = Value::Double(stored(point.value));
-            [version_row.into(), key.into(), point.step.into(), point.at.micros().into(), value]
-        })
-    });
-    let head = "INSERT INTO metric_points (version_row, key_id, step, at, value)";
-    let tail = "ON CONFLICT (version_row, key_id, step) DO UPDATE SET at = excluded.at, value = excluded.value";
-    insert_rows(db, head, tail, rows).await
+) -> Vec<Measured> {
+    let mut measured = Vec::with_capacity(key_ids.len());
+    for ((key, group), key_id) in grouped.0.iter().zip(key_ids) {
+        let Some(aggregate) = Aggregate::of(group) else { continue };
+        push(metrics, place, *key_id, aggregate);
+        group.iter().for_each(|point| push_point(points, place.0, *key_id, point));
+        measured.push(aggregate.measured(*key_id, key));
+    }
+    measured
 }

@@ -1,17 +1,18 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use nunatak_domain::{Direction, Key, KeyKind, VersionId, Visibility};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult};
 use serde_json::json;
 
-use super::aggregate::{Aggregate, Grouped, directions, upsert_aggregates, upsert_points};
+use super::aggregate::{self, Aggregate, Grouped, stored};
 use crate::{
-    Action, Event, Permit, Store, StoreError, db,
+    Action, Event, Permit, Store, StoreError, audit, db,
+    rows::{Rows, insert_all},
     scope::{project_of, require},
     versions::{
         MetricPoint, VersionRecord, audience, maps,
         register::{MAX_KEYS, limit},
-        sql::{Binds, ensure_keys},
+        sql::Binds,
     },
 };
 
@@ -25,13 +26,6 @@ struct AggregateRow {
     min: Option<f64>,
     max: Option<f64>,
     points: i64,
-}
-
-impl From<AggregateRow> for Aggregate {
-    fn from(row: AggregateRow) -> Self {
-        let AggregateRow { last, last_step, last_at, min, max, points, .. } = row;
-        Self { last, last_step, last_at, min, max, points }
-    }
 }
 
 impl Store {
@@ -48,32 +42,51 @@ impl Store {
     ) -> Result<VersionRecord, StoreError> {
         require(permit, Action::AnnotateVersions)?;
         let grouped = Grouped::of(points)?;
-        let txn = self.0.db.begin().await?;
-        let version = self.version_to_change(&txn, permit, id).await?;
         let names: Vec<_> = grouped.keys().map(|key| (KeyKind::Metric, key)).collect();
-        let keys = ensure_keys(&txn, &names).await?;
-        if !keys.is_empty() {
-            self.lock_for_metrics(&txn, &version).await?;
-            add(&txn, &version, &grouped, &keys).await?;
-            if version.visibility == Visibility::Private {
-                audience::settle(self, &txn, version.row).await?;
-            }
-        }
-        self.audit(&txn, permit, id, json!({ "metrics": points.len() })).await?;
-        txn.commit().await?;
+        let keys = self.ensure_keys(&names).await?;
+        let version = db::again(|| self.add_points(permit, id, &grouped, &keys)).await?;
         self.bus().publish(Event::MetricLogged { version: id, project: version.project });
         Ok(version)
     }
 
-    /// One writer of a version's metrics at a time, and none while the project changes a direction. SQLite has
-    /// one writer anyway.
-    async fn lock_for_metrics(&self, txn: &DatabaseTransaction, version: &VersionRecord) -> Result<(), DbErr> {
-        if self.0.db.is_postgres() {
-            let text = "SELECT 1 FROM versions v JOIN projects p ON p.row_id = v.project_row WHERE v.row_id = $1 \
-                        FOR NO KEY UPDATE OF v FOR KEY SHARE OF p";
-            txn.execute_raw(db::sql(txn, text, vec![version.row.into()])).await?;
+    /// Writes points of a version that may have some, in a number of statements that does not depend on how many.
+    /// Costs what is new, not what is there, unless a smallest or largest value is overwritten: then the points
+    /// of that key are read again.
+    async fn add_points(
+        &self,
+        permit: &Permit,
+        id: VersionId,
+        points: &Grouped<'_>,
+        keys: &[i64],
+    ) -> Result<VersionRecord, StoreError> {
+        let txn = self.0.db.begin().await?;
+        let version = self.version_to_measure(&txn, permit, id).await?;
+        let mut last_rows = Vec::new();
+        if !keys.is_empty() {
+            let mut all = aggregates(&txn, version.row).await?;
+            let there = points_there(&txn, version.row, points, keys).await?;
+            let mut rows = aggregate::point_rows();
+            for (key, group) in keys.iter().zip(points.groups()) {
+                group.iter().for_each(|point| aggregate::push_point(&mut rows, version.row, *key, point));
+            }
+            let changes = changes(&all, &there, points, keys);
+            if changes.iter().any(|change| change.reread) {
+                insert_all(&txn, vec![rows]).await?;
+            } else {
+                last_rows.push(rows);
+            }
+            last_rows.extend(summed_up(&txn, &version, &mut all, changes).await?);
         }
-        Ok(())
+        let mut audit = audit::rows();
+        let count: usize = points.groups().map(<[_]>::len).sum();
+        audit::push(&mut audit, permit, self.now(), id, &json!({ "metrics": count }));
+        last_rows.push(audit);
+        insert_all(&txn, last_rows).await?;
+        if version.visibility == Visibility::Private {
+            audience::settle(self, &txn, version.row).await?;
+        }
+        txn.commit().await?;
+        Ok(version)
     }
 
     /// Declares which end of a metric is good in the permit's project, and takes the best values anew.
@@ -84,8 +97,8 @@ impl Store {
     pub async fn declare_metric(&self, permit: &Permit, key: &Key, direction: Direction) -> Result<(), StoreError> {
         require(permit, Action::UpdateProject)?;
         let (project_row, project) = project_of(permit)?;
+        let key_id = self.ensure_keys(&[(KeyKind::Metric, key.as_str())]).await?[0];
         let txn = self.0.db.begin().await?;
-        let key_id = ensure_keys(&txn, &[(KeyKind::Metric, key.as_str())]).await?[0];
         if self.0.db.is_postgres() {
             // Waits for those who are registering versions with the old direction.
             let text = "SELECT 1 FROM projects WHERE row_id = $1 FOR UPDATE";
@@ -103,83 +116,127 @@ impl Store {
     }
 }
 
-/// Writes points of a version that may have some. Costs what is new, not what is there, unless a step is
-/// overwritten: then that key's points are read again.
-async fn add(
-    txn: &DatabaseTransaction,
-    version: &VersionRecord,
-    points: &Grouped<'_>,
-    keys: &[i64],
-) -> Result<(), StoreError> {
-    let place = (version.row, version.project_row);
-    let before = aggregates(txn, version.row).await?;
-    let known: HashSet<_> = before.iter().map(|row| row.key_id).chain(keys.iter().copied()).collect();
-    limit("metrics", known.len(), MAX_KEYS)?;
-    let mut before: HashMap<i64, (String, Aggregate)> =
-        before.into_iter().map(|row| (row.key_id, (row.name.clone(), row.into()))).collect();
-    let overwritten = overwritten(txn, version.row, points, keys).await?;
-    let directions = directions(txn, version.project_row, keys).await?;
-    upsert_points(txn, version.row, points, keys).await?;
-    let mut after = Vec::new();
-    for ((key, name), group) in keys.iter().zip(points.keys()).zip(points.groups()) {
-        let Some(new) = Aggregate::of(group) else { continue };
-        let aggregate = match before.get(key) {
-            _ if overwritten.contains(key) => reread(txn, version.row, *key).await?,
-            Some((_, old)) => old.merge(new),
-            None => new,
-        };
-        after.push((*key, aggregate));
-        before.insert(*key, (name.to_owned(), aggregate));
-    }
-    upsert_aggregates(txn, place, &after, &directions).await?;
-    let all = before.into_iter().map(|(key, (name, aggregate))| aggregate.measured(key, &name));
-    Ok(maps::write_metrics(txn, version.row, all.collect()).await?)
-}
+/// What is kept of each metric of a version, with its name.
+type All = HashMap<i64, (String, Aggregate)>;
 
-async fn aggregates(txn: &DatabaseTransaction, version_row: i64) -> Result<Vec<AggregateRow>, DbErr> {
+async fn aggregates(txn: &DatabaseTransaction, version_row: i64) -> Result<All, DbErr> {
     let text = "SELECT m.key_id, k.name, m.last, m.last_step, m.last_at, m.min, m.max, m.points \
                 FROM metrics m JOIN keys k ON k.id = m.key_id WHERE m.version_row = $1";
-    AggregateRow::find_by_statement(db::sql(txn, text, vec![version_row.into()])).all(txn).await
+    let rows = AggregateRow::find_by_statement(db::sql(txn, text, vec![version_row.into()])).all(txn).await?;
+    let aggregate = |row: AggregateRow| {
+        let AggregateRow { last, last_step, last_at, min, max, points, .. } = row;
+        (row.key_id, (row.name, Aggregate { last, last_step, last_at, min, max, points }))
+    };
+    Ok(rows.into_iter().map(aggregate).collect())
 }
 
-/// Keys of which a step in `points` is there already.
-async fn overwritten(
+/// Steps that one statement looks for: below SQLite's limit on values.
+const MAX_STEPS: usize = 8_000;
+
+/// The values of those of the steps that are there already, by key and step.
+async fn points_there(
     txn: &DatabaseTransaction,
     version_row: i64,
     points: &Grouped<'_>,
     keys: &[i64],
-) -> Result<HashSet<i64>, DbErr> {
-    let mut found = HashSet::new();
-    let steps: Vec<_> = keys
-        .iter()
-        .zip(points.groups())
-        .flat_map(|(key, group)| group.iter().map(move |point| (*key, point.step)))
-        .collect();
+) -> Result<HashMap<(i64, i64), Option<f64>>, DbErr> {
+    let keyed = keys.iter().zip(points.groups());
+    let steps = keyed.flat_map(|(key, group)| group.iter().map(move |point| (*key, point.step)));
+    let steps: Vec<_> = steps.collect();
+    let mut found = HashMap::new();
     for steps in steps.chunks(MAX_STEPS) {
-        let mut binds = Binds::from(vec![version_row.into()]);
-        let pairs: Vec<_> =
-            steps.iter().map(|(key, step)| format!("({}, {})", binds.bind(*key), binds.bind(*step))).collect();
+        let mut sent = Rows::into("metric_points", "key_id, step");
+        steps.iter().for_each(|(key, step)| sent.push([(*key).into(), (*step).into()]));
+        let mut values = vec![version_row.into()];
+        let source = sent.source(txn.get_database_backend(), &mut values);
+        // CROSS: SQLite then begins with the steps and finds each by its key.
         let text = format!(
-            "SELECT DISTINCT key_id FROM metric_points \
-             WHERE version_row = $1 AND (key_id, step) IN (VALUES {})",
-            pairs.join(", ")
+            "WITH sent (key_id, step) AS ({source}) SELECT p.key_id, p.step, p.value \
+             FROM sent CROSS JOIN metric_points p \
+             WHERE p.version_row = $1 AND p.key_id = sent.key_id AND p.step = sent.step"
         );
-        for row in txn.query_all_raw(db::sql(txn, &text, binds.into_values())).await? {
-            found.insert(row.try_get("", "key_id")?);
+        for row in txn.query_all_raw(db::sql(txn, &text, values)).await? {
+            found.insert((row.try_get("", "key_id")?, row.try_get("", "step")?), row.try_get("", "value")?);
         }
     }
     Ok(found)
 }
 
-/// Two values are bound a step.
-const MAX_STEPS: usize = 15_000;
+/// What becomes of one key's aggregate.
+struct Change<'a> {
+    key: i64,
+    name: &'a str,
+    aggregate: Aggregate,
+    /// An extreme was overwritten: what is smallest or largest now, only all points can tell.
+    reread: bool,
+}
 
-async fn reread(txn: &DatabaseTransaction, version_row: i64, key: i64) -> Result<Aggregate, StoreError> {
-    let text = "SELECT p.key_id, k.name, p.value AS last, p.step AS last_step, p.at AS last_at, a.min, a.max, a.points \
-                FROM metric_points p JOIN keys k ON k.id = p.key_id CROSS JOIN (SELECT MIN(value) AS min, MAX(value) AS max, COUNT(*) AS points \
-                FROM metric_points WHERE version_row = $1 AND key_id = $2) AS a \
-                WHERE p.version_row = $1 AND p.key_id = $2 ORDER BY p.step DESC LIMIT 1";
-    let values = vec![version_row.into(), key.into()];
-    let row = AggregateRow::find_by_statement(db::sql(txn, text, values)).one(txn).await?;
-    row.map(Aggregate::from).ok_or_else(|| StoreError::Corrupt("points that were just written are absent".to_owned()))
+fn changes<'a>(
+    all: &All,
+    there: &HashMap<(i64, i64), Option<f64>>,
+    points: &Grouped<'a>,
+    keys: &[i64],
+) -> Vec<Change<'a>> {
+    let change = |((key, name), group): ((&i64, &'a str), &[&MetricPoint])| {
+        let new = Aggregate::of(group)?;
+        let Some((_, old)) = all.get(key) else {
+            return Some(Change { key: *key, name, aggregate: new, reread: false });
+        };
+        let (mut overwritten, mut reread) = (0, false);
+        for point in group {
+            let Some(before) = there.get(&(*key, point.step)) else { continue };
+            overwritten += 1;
+            let extreme = before.is_some() && (*before == old.min || *before == old.max);
+            reread |= extreme && *before != stored(point.value);
+        }
+        let merged = old.merge(new);
+        let aggregate = Aggregate { points: merged.points - overwritten, ..merged };
+        Some(Change { key: *key, name, aggregate, reread })
+    };
+    keys.iter().zip(points.keys()).zip(points.groups()).filter_map(change).collect()
+}
+
+/// The rows that say what is kept of the metrics now.
+async fn summed_up(
+    txn: &DatabaseTransaction,
+    version: &VersionRecord,
+    all: &mut All,
+    mut changes: Vec<Change<'_>>,
+) -> Result<[Rows; 2], StoreError> {
+    let reread: Vec<_> = changes.iter().filter(|change| change.reread).map(|change| change.key).collect();
+    let extremes = extremes(txn, version.row, &reread).await?;
+    // In the order of keys for all writers.
+    changes.sort_unstable_by_key(|change| change.key);
+    let mut rows = aggregate::rows();
+    for Change { key, name, mut aggregate, .. } in changes {
+        if let Some((min, max)) = extremes.get(&key) {
+            (aggregate.min, aggregate.max) = (*min, *max);
+        }
+        aggregate::push(&mut rows, (version.row, version.project_row), key, aggregate);
+        all.insert(key, (name.to_owned(), aggregate));
+    }
+    limit("metrics", all.len(), MAX_KEYS)?;
+    let measured = all.drain().map(|(key, (name, aggregate))| aggregate.measured(key, &name));
+    Ok([rows, maps::metrics_row(version.row, measured.collect())])
+}
+
+/// The smallest and largest values of some keys, of the points as they are now.
+async fn extremes(
+    txn: &DatabaseTransaction,
+    version_row: i64,
+    keys: &[i64],
+) -> Result<HashMap<i64, (Option<f64>, Option<f64>)>, DbErr> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut binds = Binds::from(vec![version_row.into()]);
+    let text = format!(
+        "SELECT key_id, MIN(value) AS min, MAX(value) AS max FROM metric_points \
+         WHERE version_row = $1 AND key_id IN ({}) GROUP BY key_id",
+        binds.list(keys.iter().copied())
+    );
+    let rows = txn.query_all_raw(db::sql(txn, &text, binds.into_values())).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("", "key_id")?, (row.try_get("", "min")?, row.try_get("", "max")?))))
+        .collect()
 }

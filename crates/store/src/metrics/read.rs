@@ -1,14 +1,15 @@
 use std::collections::HashMap;
 
 use nunatak_domain::{Direction, Timestamp};
-use sea_orm::FromQueryResult;
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
-use super::{aggregate::direction, thin::Thinned};
+use super::{aggregate::direction, thin::pieces};
 use crate::{
     Actor, Store, StoreError, db,
+    rows::Rows,
     versions::{
         read::{named, visible_rows},
-        sql::visible,
+        sql::{Binds, visible},
     },
 };
 
@@ -96,7 +97,8 @@ impl Store {
     }
 
     /// The points of some metrics (version row and key id), at most `max_points` of each (1 to
-    /// [`MAX_POINTS_SHOWN`]): of a longer series the first, the last, and the extremes of equal pieces between.
+    /// [`MAX_POINTS_SHOWN`]): of a longer series the first, the last, and the extremes of equal pieces between. The
+    /// database chooses them: no more is read than is shown.
     ///
     /// # Errors
     /// Database.
@@ -110,59 +112,130 @@ impl Store {
         if metrics.is_empty() {
             return Ok(HashMap::new());
         }
-        let (visible, mut binds) = visible(self, actor);
-        let pairs: Vec<_> =
-            metrics.iter().map(|(row, key)| format!("({}, {})", binds.bind(*row), binds.bind(*key))).collect();
-        let text = format!(
-            "SELECT p.version_row, p.key_id, p.step, p.at, p.value, m.points FROM metric_points p \
-             JOIN metrics m ON m.version_row = p.version_row AND m.key_id = p.key_id \
-             JOIN versions ON versions.row_id = p.version_row \
-             WHERE {visible} AND (p.version_row, p.key_id) IN (VALUES {})",
-            pairs.join(", ")
-        );
-        let db = self.0.db.read();
-        let mut found: HashMap<_, Thinned> = HashMap::new();
-        let mut after: Option<(i64, i64, i64)> = None;
-        loop {
-            let mut binds = binds.clone();
-            let beyond = after.map_or_else(String::new, |(row, key, step)| {
-                let place = binds.list([row, key, step]);
-                format!(" AND (p.version_row, p.key_id, p.step) > ({place})")
-            });
-            let text = format!("{text}{beyond} ORDER BY p.version_row, p.key_id, p.step LIMIT {CHUNK}");
-            let rows = PointRow::find_by_statement(db::sql(db, &text, binds.into_values())).all(db).await?;
-            for row in &rows {
-                let expected = usize::try_from(row.points).unwrap_or(0);
-                let metric = (row.version_row, row.key_id);
-                let thinned = found.entry(metric).or_insert_with(|| Thinned::new(expected, max_points));
-                thinned.push(row.into());
-            }
-            match rows.last().filter(|_| rows.len() == CHUNK) {
-                Some(last) => after = Some((last.version_row, last.key_id, last.step)),
-                None => break,
+        let mut found = self.short_series(actor, metrics, max_points).await?;
+        let rest: Vec<_> = metrics.iter().filter(|metric| !found.contains_key(*metric)).copied().collect();
+        if !rest.is_empty() {
+            let long = self.extents(actor, &rest).await?;
+            for long in chunks(&long, max_points) {
+                found.extend(self.thinned(actor, long, max_points).await?);
             }
         }
-        Ok(found.into_iter().map(|(metric, thinned)| (metric, thinned.finish())).collect())
+        Ok(found)
+    }
+
+    /// Those that need no thinning, whole.
+    async fn short_series(
+        &self,
+        actor: &Actor,
+        metrics: &[(i64, i64)],
+        max_points: usize,
+    ) -> Result<HashMap<(i64, i64), Vec<PointRecord>>, StoreError> {
+        let (visible, mut binds) = visible(self, actor);
+        let pairs = pairs(metrics, &mut binds);
+        let most = binds.bind(i64::try_from(max_points).unwrap_or(i64::MAX));
+        let text = format!(
+            "SELECT p.version_row, p.key_id, p.step, p.at, p.value FROM metrics m \
+             JOIN versions ON versions.row_id = m.version_row \
+             JOIN metric_points p ON p.version_row = m.version_row AND p.key_id = m.key_id \
+             WHERE {visible} AND (m.version_row, m.key_id) IN (VALUES {pairs}) AND m.points <= {most} \
+             ORDER BY p.version_row, p.key_id, p.step"
+        );
+        self.points(&text, binds.into_values()).await
+    }
+
+    /// The first and last steps of some series that the actor may see.
+    async fn extents(&self, actor: &Actor, metrics: &[(i64, i64)]) -> Result<Vec<Extent>, StoreError> {
+        let (visible, mut binds) = visible(self, actor);
+        let pairs = pairs(metrics, &mut binds);
+        let text = format!(
+            "SELECT m.version_row, m.key_id, m.last_step AS last, (SELECT MIN(p.step) FROM metric_points p \
+             WHERE p.version_row = m.version_row AND p.key_id = m.key_id) AS first \
+             FROM metrics m JOIN versions ON versions.row_id = m.version_row \
+             WHERE {visible} AND (m.version_row, m.key_id) IN (VALUES {pairs})"
+        );
+        let db = self.0.db.read();
+        Ok(Extent::find_by_statement(db::sql(db, &text, binds.into_values())).all(db).await?)
+    }
+
+    async fn thinned(
+        &self,
+        actor: &Actor,
+        series: &[Extent],
+        max_points: usize,
+    ) -> Result<HashMap<(i64, i64), Vec<PointRecord>>, StoreError> {
+        let db = self.0.db.read();
+        let (visible, binds) = visible(self, actor);
+        let mut rows = Rows::into("metric_points", "version_row, key_id, first, last");
+        for Extent { version_row, key_id, first, last } in series {
+            let mut add = |from: i64, to: i64| {
+                rows.push([(*version_row).into(), (*key_id).into(), from.into(), to.into()]);
+            };
+            if max_points > 1 {
+                add(*first, *first);
+            }
+            pieces(*first, *last, max_points).into_iter().for_each(|(from, to)| add(from, to));
+            add(*last, *last);
+        }
+        let mut values = binds.into_values();
+        let source = rows.source(db.get_database_backend(), &mut values);
+        // NULL is NaN, and gives way to any number.
+        let extreme = |order: &str| {
+            format!(
+                "SELECT b.version_row, b.key_id, (SELECT p.step FROM metric_points p \
+                 WHERE p.version_row = b.version_row AND p.key_id = b.key_id AND p.step BETWEEN b.first AND b.last \
+                 ORDER BY p.value IS NULL, p.value {order}, p.step LIMIT 1) AS step FROM piece b"
+            )
+        };
+        let text = format!(
+            "WITH piece (version_row, key_id, first, last) AS ({source}), chosen AS ({} UNION {}) \
+             SELECT p.version_row, p.key_id, p.step, p.at, p.value FROM chosen \
+             JOIN metric_points p ON p.version_row = chosen.version_row AND p.key_id = chosen.key_id \
+             AND p.step = chosen.step JOIN versions ON versions.row_id = p.version_row \
+             WHERE {visible} ORDER BY p.version_row, p.key_id, p.step",
+            extreme("ASC"),
+            extreme("DESC")
+        );
+        self.points(&text, values).await
+    }
+
+    async fn points(
+        &self,
+        text: &str,
+        values: Vec<Value>,
+    ) -> Result<HashMap<(i64, i64), Vec<PointRecord>>, StoreError> {
+        let db = self.0.db.read();
+        let mut found: HashMap<_, Vec<PointRecord>> = HashMap::new();
+        for row in db.query_all_raw(db::sql(db, text, values)).await? {
+            // By place, not by name: there may be many.
+            let (version_row, key_id): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let value: Option<f64> = row.try_get_by_index(4)?;
+            found.entry((version_row, key_id)).or_default().push(PointRecord {
+                step: row.try_get_by_index(2)?,
+                at: Timestamp::from_micros(row.try_get_by_index(3)?),
+                value: value.unwrap_or(f64::NAN),
+            });
+        }
+        Ok(found)
     }
 }
 
-/// Rows in memory at once: most series need one statement, and a long one never is in memory as a whole.
-const CHUNK: usize = 10_000;
+fn pairs(metrics: &[(i64, i64)], binds: &mut Binds) -> String {
+    let pair = |(row, key): &(i64, i64)| format!("({}, {})", binds.bind(*row), binds.bind(*key));
+    metrics.iter().map(pair).collect::<Vec<_>>().join(", ")
+}
 
-#[derive(FromQueryResult)]
-struct PointRow {
+/// Where a series begins and ends.
+#[derive(Debug, FromQueryResult)]
+struct Extent {
     version_row: i64,
     key_id: i64,
-    step: i64,
-    at: i64,
-    value: Option<f64>,
-    points: i64,
+    first: i64,
+    last: i64,
 }
 
-impl From<&PointRow> for PointRecord {
-    fn from(row: &PointRow) -> Self {
-        Self { step: row.step, at: Timestamp::from_micros(row.at), value: row.value.unwrap_or(f64::NAN) }
-    }
+/// As many series as a statement has room for: SQLite binds four values a piece, 32,766 in all.
+fn chunks(series: &[Extent], max_points: usize) -> impl Iterator<Item = &[Extent]> {
+    series.chunks((4_000 / (max_points / 2 + 2)).max(1))
 }
 
 /// More points than any screen has columns.

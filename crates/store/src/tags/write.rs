@@ -7,10 +7,11 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{TagRecord, attach, ensure, rename};
+use super::{TagRecord, attached_rows, ensure, name_ids, push, rename};
 use crate::{
     Action, IdempotencyKey, Permit, Store, StoreError, db,
     entities::tags,
+    rows::insert_all,
     scope::{project_of, require},
     versions::{
         MAX_TAGS, VersionRecord, audience,
@@ -69,9 +70,9 @@ impl Store {
     pub async fn update_tag(&self, permit: &Permit, id: TagId, change: TagChange) -> Result<TagRecord, StoreError> {
         require(permit, Action::WriteTags)?;
         plain_text(change.description.as_deref().unwrap_or_default(), "description")?;
+        let renamed = name_ids(self, change.name.as_slice()).await?;
         let txn = self.0.db.begin().await?;
         let detail = json!({ "name": change.name, "description": change.description });
-        let renamed = change.name.clone();
         let mut row = tag_here(&txn, permit, id).await?.into_active_model();
         row.updated_at = Set(self.now().micros());
         if let Some(name) = change.name {
@@ -81,8 +82,8 @@ impl Store {
             row.description = Set(description);
         }
         let row = row.update(&txn).await.map_err(|error| StoreError::taken(error, "a tag of that name", "name"))?;
-        if let Some(name) = renamed {
-            rename(&txn, id, name.as_str()).await?;
+        if let [name_id] = renamed[..] {
+            rename(&txn, id, name_id).await?;
         }
         self.audit(&txn, permit, id, detail).await?;
         txn.commit().await?;
@@ -115,16 +116,19 @@ impl Store {
     ) -> Result<VersionRecord, StoreError> {
         require(permit, Action::AnnotateVersions)?;
         limit("tags", names.len(), MAX_TAGS)?;
+        let name_ids = name_ids(self, names).await?;
         let txn = self.0.db.begin().await?;
         let version = self.version_to_change(&txn, permit, id).await?;
-        let wanted = ensure(self, &txn, version.project_row, names, permit.user()).await?;
+        let wanted = ensure(self, &txn, version.project_row, names.iter().zip(name_ids), permit.user()).await?;
         let text = "SELECT tag_id FROM version_tags WHERE version_row = $1";
         let rows = txn.query_all_raw(db::sql(&txn, text, vec![version.row.into()])).await?;
         let there = rows.iter().map(|row| Ok(TagId(row.try_get("", "tag_id")?)));
         let there = there.collect::<Result<HashSet<_>, StoreError>>()?;
-        let after = there.into_iter().chain(wanted.iter().map(|found| found.tag)).collect::<HashSet<_>>();
+        let after = there.into_iter().chain(wanted.values().map(|found| found.tag)).collect::<HashSet<_>>();
         limit("tags", after.len(), MAX_TAGS)?;
-        attach(&txn, &wanted, version.row).await?;
+        let mut rows = attached_rows();
+        push(&mut rows, &wanted, names.iter(), version.row);
+        insert_all(&txn, vec![rows]).await?;
         if version.visibility == Visibility::Private {
             audience::settle(self, &txn, version.row).await?;
         }

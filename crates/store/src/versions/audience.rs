@@ -9,6 +9,7 @@
 use nunatak_domain::{ModelId, UserId};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, entity::prelude::Uuid};
 
+use super::sql::Binds;
 use crate::{Store, StoreError, db};
 
 pub(crate) const ANYBODY: i64 = 0;
@@ -43,6 +44,24 @@ pub(crate) async fn settle(store: &Store, txn: &DatabaseTransaction, version_row
     for table in TABLES {
         let text = format!("UPDATE {table} SET audience = $2 WHERE version_row = $1 AND audience <> $2");
         txn.execute_raw(db::sql(txn, &text, vec![version_row.into(), audience.into()])).await?;
+    }
+    Ok(())
+}
+
+/// The same for private versions of one author that were just made.
+pub(crate) async fn keep_private(
+    txn: &DatabaseTransaction,
+    version_rows: &[i64],
+    author: UserId,
+) -> Result<(), StoreError> {
+    if version_rows.is_empty() {
+        return Ok(());
+    }
+    for table in TABLES {
+        let mut binds = Binds::from(vec![of(author).into()]);
+        let rows = binds.list(version_rows.iter().copied());
+        let text = format!("UPDATE {table} SET audience = $1 WHERE version_row IN ({rows})");
+        txn.execute_raw(db::sql(txn, &text, binds.into_values())).await?;
     }
     Ok(())
 }

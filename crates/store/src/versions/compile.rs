@@ -13,14 +13,14 @@ use nunatak_domain::{
     KeyKind, Problem, ProjectId,
     filter::{Aggregate, NumberTest, StringTest, ValueTest, VersionFilter, VersionOrder},
 };
-use sea_orm::{ConnectionTrait, entity::prelude::Uuid};
+use sea_orm::entity::prelude::Uuid;
 
 use super::{
     conditions::{FALSE, Text, all, in_list, int, number, string, time},
-    sql::{Binds, find_keys},
+    sql::Binds,
     values::BOOLEAN,
 };
-use crate::StoreError;
+use crate::{Store, StoreError};
 
 /// Ids of the keys and tags that a filter and an order name. An unknown key has one that no row has.
 #[derive(Debug, Default)]
@@ -29,11 +29,7 @@ pub(super) struct Keys(HashMap<(KeyKind, String), i64>);
 const NO_KEY: i64 = -1;
 
 impl Keys {
-    pub(super) async fn of(
-        db: &impl ConnectionTrait,
-        filter: &VersionFilter,
-        orders: &[VersionOrder],
-    ) -> Result<Self, StoreError> {
+    pub(super) async fn of(store: &Store, filter: &VersionFilter, orders: &[VersionOrder]) -> Result<Self, StoreError> {
         let mut wanted = Vec::new();
         named_in(filter, &mut wanted);
         wanted.extend(orders.iter().filter_map(|order| match order {
@@ -42,7 +38,7 @@ impl Keys {
             VersionOrder::Parameter(key, _) => Some((KeyKind::Parameter, key.as_str())),
             VersionOrder::Metric(key, ..) => Some((KeyKind::Metric, key.as_str())),
         }));
-        let ids = find_keys(db, &wanted).await?;
+        let ids = store.known_keys(&wanted).await?;
         let known = wanted.into_iter().zip(ids).filter_map(|((kind, key), id)| Some(((kind, key.to_owned()), id?)));
         Ok(Self(known.collect()))
     }

@@ -89,8 +89,21 @@ impl Store {
         permit: &Permit,
         id: VersionId,
     ) -> Result<VersionRecord, StoreError> {
-        let (project_row, _) = project_of(permit)?;
-        let version = self.version_in(txn, permit.actor(), id).await?;
-        if version.project_row == project_row { Ok(version) } else { Err(StoreError::NotFound("version")) }
+        of_project(permit, self.version_in(txn, permit.actor(), id).await?)
     }
+
+    /// The same, locked for who writes its metrics.
+    pub(crate) async fn version_to_measure(
+        &self,
+        txn: &DatabaseTransaction,
+        permit: &Permit,
+        id: VersionId,
+    ) -> Result<VersionRecord, StoreError> {
+        of_project(permit, self.version_for_metrics(txn, permit.actor(), id).await?)
+    }
+}
+
+fn of_project(permit: &Permit, version: VersionRecord) -> Result<VersionRecord, StoreError> {
+    let (project_row, _) = project_of(permit)?;
+    if version.project_row == project_row { Ok(version) } else { Err(StoreError::NotFound("version")) }
 }

@@ -68,7 +68,7 @@ impl Store {
     ) -> Result<Page<VersionRecord>, StoreError> {
         check(filter, orders)?;
         let db = self.0.db.read();
-        let keys = Keys::of(db, filter, orders).await?;
+        let keys = Keys::of(self, filter, orders).await?;
         let conjuncts = filter.conjuncts();
         let target = Target { keys: &keys, postgres: self.0.db.is_postgres(), filter };
         let question = Question { conjuncts: &conjuncts, orders, target, rows: page.size + 1 };
@@ -116,7 +116,7 @@ impl Store {
         limit: i64,
     ) -> Result<(String, Binds), StoreError> {
         check(filter, &[])?;
-        let keys = Keys::of(self.0.db.read(), filter, &[]).await?;
+        let keys = Keys::of(self, filter, &[]).await?;
         let conjuncts = filter.conjuncts();
         let target = Target { keys: &keys, postgres: self.0.db.is_postgres(), filter };
         let rows = u32::try_from(limit).unwrap_or(u32::MAX);

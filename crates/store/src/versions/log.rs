@@ -1,13 +1,21 @@
-use nunatak_domain::{ModelId, Name, Problem, ProjectId, UploadId, VersionId};
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
-use serde_json::json;
+use std::collections::{HashMap, HashSet};
 
-use super::{Artifact, NewVersion, VersionRecord};
+use nunatak_domain::{DatasetVersionId, ModelId, Name, Problem, UploadId, VersionId};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, entity::prelude::Uuid};
+
+use super::{
+    Artifact, DatasetOrigin, NewVersion, VersionRecord,
+    register::{Batch, Found, limit, located},
+    sql::{Binds, plain_text},
+};
 use crate::{
     Action, Event, IdempotencyKey, Permit, Store, StoreError, db,
     files::Sender,
     scope::{project_of, require},
 };
+
+/// How many versions one call may log: with ten keys each about a megabyte of input.
+pub const MAX_BATCH: usize = 500;
 
 /// A version to be logged by a user.
 #[derive(Debug, Clone)]
@@ -20,7 +28,7 @@ pub struct LogVersion {
 }
 
 /// Which model gets the version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TargetModel {
     Id(ModelId),
     /// Made if the project has none of that name.
@@ -38,64 +46,143 @@ impl Store {
         log: LogVersion,
         key: Option<&IdempotencyKey>,
     ) -> Result<VersionRecord, StoreError> {
-        require(permit, Action::LogVersions)?;
-        let project = project_of(permit)?;
-        let txn = self.0.db.begin().await?;
-        if let Some(done) = self.replayed(&txn, permit, "logVersion", key).await? {
-            return self.version_in(&txn, permit.actor(), VersionId(done)).await;
-        }
-        let model = match &log.model {
-            TargetModel::Id(id) => self.model_of(&txn, project.1, *id).await?,
-            TargetModel::Named(name) => self.ensure_model(&txn, project, name, permit.user()).await?,
-        };
-        let mut new = NewVersion { created_by: permit.user(), ..log.version };
-        if let Some(upload) = log.upload {
-            new.artifact = Some(self.artifact(&txn, permit, project.1, upload).await?);
-        }
-        if let Some(parent) = new.parent {
-            // Its very existence may not be for these eyes.
-            self.version_to_change(&txn, permit, parent).await.map_err(|error| match error {
-                StoreError::NotFound(_) => {
-                    Problem::new("NOT_FOUND", "there is no such version in this project").at("parent").into()
-                }
-                other => other,
-            })?;
-        }
-        let version = self.insert_version(&txn, project, model, &new).await?;
-        self.audit(&txn, permit, version.id, json!({ "model": model, "number": version.number })).await?;
-        self.remember(&txn, permit, "logVersion", key, version.id.0).await?;
-        txn.commit().await?;
-        self.bus().publish(Event::VersionRegistered { version: version.id, model, project: project.1 });
-        Ok(version)
+        let mut versions = self.log_all(permit, vec![log], false, key).await?;
+        versions.pop().ok_or(StoreError::NotFound("version"))
     }
 
-    async fn artifact(
+    /// Registers up to [`MAX_BATCH`] versions, all or none, in the order given. `permit` is for
+    /// [`Action::LogVersions`].
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED`; problems as [`Store::log_version`] has them, located at `versions` and the version's place.
+    pub async fn log_versions(
+        &self,
+        permit: &Permit,
+        logs: Vec<LogVersion>,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        limit("versions", logs.len(), MAX_BATCH)?;
+        if logs.is_empty() {
+            return Err(Problem::new("INVALID_INPUT", "give at least one version").at("versions").into());
+        }
+        self.log_all(permit, logs, true, key).await
+    }
+
+    async fn log_all(
+        &self,
+        permit: &Permit,
+        mut logs: Vec<LogVersion>,
+        many: bool,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        require(permit, Action::LogVersions)?;
+        logs.iter_mut().for_each(|log| log.version.created_by = permit.user());
+        let batch = self.prepare_versions(logs.iter().map(|log| (&log.model, &log.version)), many).await?;
+        let (versions, replayed) = db::again(|| self.log_batch(permit, &logs, &batch, many, key)).await?;
+        if !replayed {
+            for version in &versions {
+                let (model, project) = (version.model, version.project);
+                self.bus().publish(Event::VersionRegistered { version: version.id, model, project });
+            }
+        }
+        Ok(versions)
+    }
+
+    /// One attempt; also tells whether an earlier request had made them already.
+    async fn log_batch(
+        &self,
+        permit: &Permit,
+        logs: &[LogVersion],
+        batch: &Batch<'_>,
+        many: bool,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(Vec<VersionRecord>, bool), StoreError> {
+        let project = project_of(permit)?;
+        let operation = if many { "logVersions" } else { "logVersion" };
+        let txn = self.0.db.begin().await?;
+        if let Some(made) = self.claim(&txn, permit, operation, key, &batch.ids()).await? {
+            return Ok((self.made_before(&txn, permit, &made).await?, true));
+        }
+        let found = self.look_up(&txn, permit, logs, many).await?;
+        let versions = self.insert_versions(&txn, project, batch, &found, Some(permit)).await?;
+        txn.commit().await?;
+        Ok((versions, false))
+    }
+
+    async fn made_before(
         &self,
         txn: &DatabaseTransaction,
         permit: &Permit,
-        project: ProjectId,
-        (upload, format): (UploadId, String),
-    ) -> Result<Artifact, StoreError> {
-        let sender = Sender::User(permit.user());
-        let blob = self.completed_upload(txn, upload, project, sender).await.map_err(|error| match error {
-            StoreError::Invalid(problems) => {
-                StoreError::Invalid(problems.into_iter().map(|problem| problem.at("upload")).collect())
-            }
-            other => other,
-        })?;
-        Ok(Artifact { sha256: blob.sha256, size: blob.size, name: blob.file_name, format })
+        made: &[VersionId],
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        let mut found = self.versions_in(txn, permit.actor(), made).await?;
+        made.iter().map(|id| found.remove(id).ok_or(StoreError::NotFound("version"))).collect()
     }
 
-    async fn model_of(
+    /// What is there of all that the versions refer to; nothing is asked for that none refers to.
+    async fn look_up(
         &self,
         txn: &DatabaseTransaction,
-        project: ProjectId,
-        id: ModelId,
-    ) -> Result<ModelId, StoreError> {
-        let text = "SELECT 1 AS one FROM models WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL";
-        match txn.query_one_raw(db::sql(txn, text, vec![id.0.into(), project.0.into()])).await? {
-            Some(_) => Ok(id),
-            None => Err(StoreError::NotFound("model")),
-        }
+        permit: &Permit,
+        logs: &[LogVersion],
+        many: bool,
+    ) -> Result<Vec<Found>, StoreError> {
+        let (project_row, project) = project_of(permit)?;
+        let uploads: Vec<_> = logs.iter().filter_map(|log| log.upload.as_ref().map(|(id, _)| *id)).collect();
+        let uploads = self.completed_uploads(txn, &uploads, project, Sender::User(permit.user())).await?;
+        let parents: Vec<_> = logs.iter().filter_map(|log| log.version.parent).collect();
+        let mut parents = self.versions_in(txn, permit.actor(), &parents).await?;
+        // Of another project, or not for these eyes: absent.
+        parents.retain(|_, version| version.project_row == project_row);
+        let datasets = datasets(txn, permit, logs).await?;
+
+        let find = |log: &LogVersion| {
+            let parent = log.version.parent.map(|id| parents.get(&id).ok_or_else(|| absent("version", "parent")));
+            if let DatasetOrigin::Here(id) = log.version.dataset
+                && !datasets.contains(&id)
+            {
+                return Err(absent("dataset version", "dataset"));
+            }
+            let artifact = log.upload.as_ref().map(|upload| artifact(upload, &uploads)).transpose()?;
+            Ok(Found { artifact, parent_row: parent.transpose()?.map(|version| version.row) })
+        };
+        let found = logs.iter().enumerate().map(|(place, log)| find(log).map_err(|p| located(many, place, p).into()));
+        found.collect()
     }
+}
+
+fn absent(what: &str, field: &str) -> Problem {
+    Problem::new("NOT_FOUND", format!("there is no such {what} in this project")).at(field)
+}
+
+fn artifact(
+    (upload, format): &(UploadId, String),
+    uploads: &HashMap<UploadId, Result<crate::files::BlobRecord, Problem>>,
+) -> Result<Artifact, Problem> {
+    plain_text(format, "format")?;
+    let blob = uploads.get(upload).cloned().ok_or_else(|| absent("upload", "upload"))?;
+    let blob = blob.map_err(|problem| problem.at("upload"))?;
+    Ok(Artifact { sha256: blob.sha256, size: blob.size, name: blob.file_name, format: format.clone() })
+}
+
+/// Those of the dataset versions that are in the permit's project.
+async fn datasets(
+    txn: &DatabaseTransaction,
+    permit: &Permit,
+    logs: &[LogVersion],
+) -> Result<HashSet<DatasetVersionId>, StoreError> {
+    let (_, project) = project_of(permit)?;
+    let here = |log: &LogVersion| if let DatasetOrigin::Here(id) = log.version.dataset { Some(id.0) } else { None };
+    let wanted: HashSet<Uuid> = logs.iter().filter_map(here).collect();
+    if wanted.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let mut binds = Binds::from(vec![project.0.into()]);
+    let text = format!(
+        "SELECT v.id FROM dataset_versions v JOIN datasets d ON d.id = v.dataset_id \
+         WHERE d.project_id = $1 AND v.id IN ({})",
+        binds.list(wanted)
+    );
+    let rows = txn.query_all_raw(db::sql(txn, &text, binds.into_values())).await?;
+    rows.iter().map(|row| Ok(DatasetVersionId(row.try_get("", "id")?))).collect()
 }

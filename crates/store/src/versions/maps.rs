@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 
 use nunatak_domain::{Direction, Key, Scalar, Timestamp};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use sea_orm::{DbErr, QueryResult, Value};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, Visitor},
     ser::SerializeMap,
 };
 
-use crate::{db, metrics::MetricRecord};
+use crate::{metrics::MetricRecord, rows::Rows};
 
 /// A page of 100 versions then never reads more than a few megabytes here.
 const MAX_TEXT_BYTES: usize = 32 * 1024;
@@ -154,30 +154,27 @@ fn short(text: String) -> Option<String> {
     (text.len() <= MAX_TEXT_BYTES).then_some(text)
 }
 
-/// Notes the maps of a version that was just made.
-pub(super) async fn insert(
-    db: &impl ConnectionTrait,
-    version_row: i64,
-    (hyperparameters, parameters, metrics): (&[(Key, Scalar)], &[(Key, Scalar)], Vec<Measured>),
-) -> Result<(), DbErr> {
-    let text = "INSERT INTO version_maps (version_row, hyperparameters, parameters, metrics) VALUES ($1, $2, $3, $4)";
-    let texts = [values_text(hyperparameters), values_text(parameters), metrics_text(metrics)];
-    let values = std::iter::once(version_row.into()).chain(texts.into_iter().map(Value::String)).collect();
-    db.execute_raw(db::sql(db, text, values)).await?;
-    Ok(())
+pub(super) fn rows() -> Rows {
+    Rows::into("version_maps", "version_row, hyperparameters, parameters, metrics")
 }
 
-/// Notes anew what is kept of a version's metrics.
-pub(crate) async fn write_metrics(
-    db: &impl ConnectionTrait,
+/// Adds the maps of a version that is being made.
+pub(super) fn push(
+    rows: &mut Rows,
     version_row: i64,
-    metrics: Vec<Measured>,
-) -> Result<(), DbErr> {
-    let text = "INSERT INTO version_maps (version_row, metrics) VALUES ($1, $2) \
-                ON CONFLICT (version_row) DO UPDATE SET metrics = excluded.metrics";
-    let values = vec![version_row.into(), Value::String(metrics_text(metrics))];
-    db.execute_raw(db::sql(db, text, values)).await?;
-    Ok(())
+    (hyperparameters, parameters, metrics): (&[(Key, Scalar)], &[(Key, Scalar)], Vec<Measured>),
+) {
+    let texts = [values_text(hyperparameters), values_text(parameters), metrics_text(metrics)];
+    let [hyperparameters, parameters, metrics] = texts.map(Value::String);
+    rows.push([version_row.into(), hyperparameters, parameters, metrics]);
+}
+
+/// What notes anew what is kept of a version's metrics.
+pub(crate) fn metrics_row(version_row: i64, metrics: Vec<Measured>) -> Rows {
+    let mut rows = Rows::into("version_maps", "version_row, metrics")
+        .tail("ON CONFLICT (version_row) DO UPDATE SET metrics = excluded.metrics");
+    rows.push([version_row.into(), Value::String(metrics_text(metrics))]);
+    rows
 }
 
 /// Where a statement finds [`Maps`], beside `versions`.

@@ -1,6 +1,6 @@
 //! Versions: registering, reading, finding.
 //!
-//! - `new`, `register`, `log`: what a version is made from, and how it gets in.
+//! - `new`, `check`, `register`, `row`, `log`: what a version is made from, and how it gets in.
 //! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
 //! - `maps`: the same as one text a version, for output.
 //! - `matching`: the row numbers that a filter finds. `audience`: for whom a version's rows are.
@@ -12,6 +12,7 @@
 //! an arm in the naive evaluator of `src/versions/tests/naive.rs`.
 
 pub(crate) mod audience;
+mod check;
 mod compile;
 mod conditions;
 mod cursor;
@@ -26,13 +27,14 @@ mod plan;
 pub(crate) mod read;
 mod record;
 pub(crate) mod register;
+mod row;
 pub(crate) mod sql;
 pub(crate) mod values;
 
 pub(crate) use conditions::escape;
 pub use edit::VersionChange;
 pub use find::{COUNT_CAP, Count};
-pub use log::{LogVersion, TargetModel};
+pub use log::{LogVersion, MAX_BATCH, TargetModel};
 pub use maps::Maps;
 pub(crate) use maps::{Float, Measured};
 pub use new::{Artifact, DatasetOrigin, Git, MetricPoint, NewFigure, NewVersion};

@@ -29,7 +29,16 @@ impl Store {
         actor: &Actor,
         ids: &[VersionId],
     ) -> Result<HashMap<VersionId, VersionRecord>, StoreError> {
-        let found = self.versions_where(self.0.db.read(), actor, "id", ids.iter().map(|id| id.0)).await?;
+        self.versions_in(self.0.db.read(), actor, ids).await
+    }
+
+    pub(crate) async fn versions_in(
+        &self,
+        db: &impl ConnectionTrait,
+        actor: &Actor,
+        ids: &[VersionId],
+    ) -> Result<HashMap<VersionId, VersionRecord>, StoreError> {
+        let found = self.versions_where(db, actor, "id", ids.iter().map(|id| id.0), false).await?;
         Ok(found.into_iter().map(|version| (version.id, version)).collect())
     }
 
@@ -40,7 +49,7 @@ impl Store {
         actor: &Actor,
         rows: &[i64],
     ) -> Result<HashMap<i64, VersionRecord>, StoreError> {
-        let found = self.versions_where(self.0.db.read(), actor, "row_id", rows.iter().copied()).await?;
+        let found = self.versions_where(self.0.db.read(), actor, "row_id", rows.iter().copied(), false).await?;
         Ok(found.into_iter().map(|version| (version.row, version)).collect())
     }
 
@@ -56,7 +65,21 @@ impl Store {
         actor: &Actor,
         id: VersionId,
     ) -> Result<VersionRecord, StoreError> {
-        self.versions_where(db, actor, "id", [id.0]).await?.pop().ok_or(StoreError::NotFound("version"))
+        self.versions_where(db, actor, "id", [id.0], false).await?.pop().ok_or(StoreError::NotFound("version"))
+    }
+
+    /// The same for who is going to write metrics: one writer of a version's metrics at a time, and none while the
+    /// project changes a direction. SQLite has one writer anyway.
+    pub(crate) async fn version_for_metrics(
+        &self,
+        db: &impl ConnectionTrait,
+        actor: &Actor,
+        id: VersionId,
+    ) -> Result<VersionRecord, StoreError> {
+        self.versions_where(db, actor, "id", [id.0], db::is_postgres(db))
+            .await?
+            .pop()
+            .ok_or(StoreError::NotFound("version"))
     }
 
     async fn versions_where<V: Into<Value>>(
@@ -65,13 +88,17 @@ impl Store {
         actor: &Actor,
         column: &str,
         values: impl IntoIterator<Item = V>,
+        lock: bool,
     ) -> Result<Vec<VersionRecord>, StoreError> {
         let (visible, mut binds) = visible(self, actor);
         let values = binds.list(values);
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        let text = format!("SELECT {COLUMNS} FROM versions WHERE {visible} AND versions.{column} IN ({values})");
+        let (place, lock) =
+            if lock { (" JOIN projects place ON place.row_id = versions.project_row", LOCK) } else { ("", "") };
+        let text =
+            format!("SELECT {COLUMNS} FROM versions{place} WHERE {visible} AND versions.{column} IN ({values}){lock}");
         let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
         rows.iter().map(VersionRecord::read).collect()
     }
@@ -279,6 +306,8 @@ impl Store {
         Ok(found)
     }
 }
+
+const LOCK: &str = " FOR NO KEY UPDATE OF versions FOR KEY SHARE OF place";
 
 /// `(SELECT …)`: those of `rows` that are versions that the actor may see.
 pub(crate) fn visible_rows(store: &Store, actor: &Actor, rows: &[i64]) -> (String, Binds) {

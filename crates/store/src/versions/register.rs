@@ -1,196 +1,191 @@
-use std::collections::HashSet;
+//! How versions get in, one or five hundred: the number of statements does not depend on how many they are.
 
-use nunatak_domain::{
-    DatasetVersionId, Key, KeyKind, ModelId, Problem, ProjectId, Scalar, VersionId, VersionStatus, Visibility,
-};
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
-    ConnectionTrait, DatabaseTransaction,
-};
+use nunatak_domain::{KeyKind, Problem, ProjectId, VersionId, Visibility};
+use sea_orm::DatabaseTransaction;
+use serde_json::json;
 
+pub(crate) use super::check::limit;
+pub use super::check::{MAX_FIGURES, MAX_KEYS, MAX_TAGS};
 use super::{
-    DatasetOrigin, NewVersion, VersionRecord, audience, maps,
-    sql::{ensure_keys, plain_text},
+    Artifact, NewVersion, TargetModel, VersionRecord, audience,
+    check::check,
+    maps,
+    row::{self, Place},
     values,
 };
-use crate::{Store, StoreError, db, entities::versions, figures, metrics, tags};
+use crate::{
+    Permit, Store, StoreError, audit, figures, metrics,
+    rows::{Rows, insert_all},
+    tags,
+};
 
-/// How many keys of a sort a version may have; more belong in the artefact.
-pub const MAX_KEYS: usize = 1000;
-pub const MAX_TAGS: usize = 20;
-pub const MAX_FIGURES: usize = 50;
+/// Versions that were checked, and whose keys are in the dictionary.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    entries: Vec<Entry<'a>>,
+    many: bool,
+}
+
+#[derive(Debug)]
+struct Entry<'a> {
+    id: VersionId,
+    model: &'a TargetModel,
+    new: &'a NewVersion,
+    points: metrics::Grouped<'a>,
+    keys: Keys,
+}
+
+/// The ids of an entry's keys, each list in the order of what it names.
+#[derive(Debug)]
+struct Keys {
+    hyperparameters: Vec<i64>,
+    parameters: Vec<i64>,
+    metrics: Vec<i64>,
+    tags: Vec<i64>,
+}
+
+/// What the database knows of what a version refers to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Found {
+    pub(crate) artifact: Option<Artifact>,
+    pub(crate) parent_row: Option<i64>,
+}
+
+/// Locates a problem of the version in this place, where there are places.
+pub(crate) fn located(many: bool, place: usize, problem: Problem) -> Problem {
+    if many { problem.at(place.to_string()).at("versions") } else { problem }
+}
+
+impl Batch<'_> {
+    pub(crate) fn ids(&self) -> Vec<VersionId> {
+        self.entries.iter().map(|entry| entry.id).collect()
+    }
+}
 
 impl Store {
-    /// Makes the next version of `model`, with all its rows, in the caller's transaction.
+    /// Checks new versions and sees to their keys; before the transaction that inserts them. `many` says whether
+    /// they came as a list, so that problems are located in it.
     ///
-    /// The caller has a permit, writes the audit event, and publishes `VersionRegistered` after the commit.
-    pub(crate) async fn insert_version(
+    /// # Errors
+    /// The first problem; database.
+    pub(crate) async fn prepare_versions<'a>(
         &self,
-        txn: &DatabaseTransaction,
-        (project_row, project): (i64, ProjectId),
-        model: ModelId,
-        new: &NewVersion,
-    ) -> Result<VersionRecord, StoreError> {
-        check(new)?;
-        let parent_row = match new.parent {
-            Some(parent) => Some(parent_row(txn, project_row, parent).await?),
-            None => None,
-        };
-        if let DatasetOrigin::Here(dataset) = &new.dataset {
-            check_dataset(txn, project, *dataset).await?;
+        versions: impl Iterator<Item = (&'a TargetModel, &'a NewVersion)>,
+        many: bool,
+    ) -> Result<Batch<'a>, StoreError> {
+        let mut checked = Vec::new();
+        for (place, (model, new)) in versions.enumerate() {
+            let points = check(new).and_then(|()| metrics::Grouped::of(&new.metrics));
+            checked.push((model, new, points.map_err(|problem| located(many, place, problem))?));
         }
-        // Locks in one order for all writers: keys, tags, then the model's counter.
-        let points = metrics::Grouped::of(&new.metrics)?;
-        let keys = all_keys(new, &points);
-        let key_ids = ensure_keys(txn, &keys).await?;
-        let tag_ids = tags::ensure(self, txn, project_row, &new.tags, new.created_by).await?;
-        let number = self.next_number(txn, project, model).await?;
-        let id = VersionId::new(self.now());
-        let row = active_model(self, new, (project_row, model, number, id), parent_row).insert(txn).await?;
-
-        let place = (row.row_id, project_row);
-        let (hyperparameters, rest) = key_ids.split_at(new.hyperparameters.len());
-        let (parameters, measured) = rest.split_at(new.parameters.len());
-        values::insert(txn, "hyperparameters", place, &new.hyperparameters, hyperparameters).await?;
-        values::insert(txn, "parameters", place, &new.parameters, parameters).await?;
-        let measured = metrics::insert_first(txn, place, &points, measured).await?;
-        maps::insert(txn, row.row_id, (&new.hyperparameters, &new.parameters, measured)).await?;
-        tags::attach(txn, &tag_ids, row.row_id).await?;
-        if new.visibility == Visibility::Private {
-            audience::settle(self, txn, row.row_id).await?;
-        }
-        figures::insert(self, txn, figures::Owner::Version(row.row_id), &new.figures).await?;
-        VersionRecord::of(row, project)
+        let names: Vec<_> = checked.iter().flat_map(|(_, new, points)| names(new, points)).collect();
+        let mut ids = self.ensure_keys(&names).await?.into_iter();
+        let now = self.now();
+        let entries = checked.into_iter().map(|(model, new, points)| {
+            let mut take = |count: usize| ids.by_ref().take(count).collect::<Vec<_>>();
+            let keys = Keys {
+                hyperparameters: take(new.hyperparameters.len()),
+                parameters: take(new.parameters.len()),
+                metrics: take(points.keys().count()),
+                tags: take(new.tags.len()),
+            };
+            Entry { id: VersionId::new(now), model, new, points, keys }
+        });
+        Ok(Batch { entries: entries.collect(), many })
     }
 
-    /// Takes a number from the model's counter; others wait until this transaction ends.
-    async fn next_number(
+    /// Makes the next versions of their models, with all their rows, in the caller's transaction; `found` has what
+    /// was found about each. What `permit` was used for is noted, for each version.
+    ///
+    /// Locks are taken in one order by all writers: tags by name, models by name, then what the rows refer to.
+    /// The caller publishes `VersionRegistered` after the commit.
+    pub(crate) async fn insert_versions(
         &self,
         txn: &DatabaseTransaction,
-        project: ProjectId,
-        model: ModelId,
-    ) -> Result<i64, StoreError> {
-        let text = "UPDATE models SET next_number = next_number + 1, updated_at = $3 \
-                    WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL RETURNING next_number - 1 AS number";
-        let values = vec![model.0.into(), project.0.into(), self.now().micros().into()];
-        let row = txn.query_one_raw(db::sql(txn, text, values)).await?.ok_or(StoreError::NotFound("model"))?;
-        Ok(row.try_get("", "number")?)
+        project: (i64, ProjectId),
+        batch: &Batch<'_>,
+        found: &[Found],
+        permit: Option<&Permit>,
+    ) -> Result<Vec<VersionRecord>, StoreError> {
+        let Batch { entries, many } = batch;
+        let Some(Entry { new: NewVersion { created_by, .. }, .. }) = entries.first() else { return Ok(Vec::new()) };
+        let names = entries.iter().flat_map(|entry| entry.new.tags.iter().zip(entry.keys.tags.iter().copied()));
+        let tags = tags::ensure(self, txn, project.0, names, *created_by).await?;
+        let targets: Vec<_> = entries.iter().map(|entry| entry.model).collect();
+        let numbered = self.take_numbers(txn, project, &targets, *created_by).await?;
+        let numbered = numbered.map_err(|(place, problem)| located(*many, place, problem))?;
+
+        let now = self.now();
+        let mut rows = Tables::new();
+        let mut records = Vec::with_capacity(entries.len());
+        for (place, ((entry, found), numbered)) in entries.iter().zip(found).zip(numbered).enumerate() {
+            let at = Place { id: entry.id, project, numbered, parent_row: found.parent_row, now };
+            let artifact = found.artifact.as_ref().or(entry.new.artifact.as_ref());
+            let model = row::model(entry.new, artifact, &at);
+            row::push(&mut rows.versions, &model);
+            rows.add(self, (numbered.row, project.0), entry, &tags).map_err(|p| located(*many, place, p))?;
+            if let Some(permit) = permit {
+                let detail = json!({ "model": numbered.model, "number": numbered.number });
+                audit::push(&mut rows.audit, permit, now, entry.id, &detail);
+            }
+            records.push(VersionRecord::of(model, project.1)?);
+        }
+        insert_all(txn, rows.in_order()).await?;
+        let private = records.iter().filter(|record| record.visibility == Visibility::Private);
+        audience::keep_private(txn, &private.map(|record| record.row).collect::<Vec<_>>(), *created_by).await?;
+        Ok(records)
     }
 }
 
-fn all_keys<'a>(new: &'a NewVersion, points: &'a metrics::Grouped<'_>) -> Vec<(KeyKind, &'a str)> {
+fn names<'a>(new: &'a NewVersion, points: &metrics::Grouped<'a>) -> impl Iterator<Item = (KeyKind, &'a str)> + use<'a> {
     let chosen = new.hyperparameters.iter().map(|(key, _)| (KeyKind::Hyperparameter, key.as_str()));
     let noted = new.parameters.iter().map(|(key, _)| (KeyKind::Parameter, key.as_str()));
-    chosen.chain(noted).chain(points.keys().map(|key| (KeyKind::Metric, key))).collect()
+    let measured: Vec<_> = points.keys().map(|key| (KeyKind::Metric, key)).collect();
+    let tags = new.tags.iter().map(|tag| (KeyKind::Tag, tag.as_str()));
+    chosen.chain(noted).chain(measured).chain(tags)
 }
 
-fn check(new: &NewVersion) -> Result<(), StoreError> {
-    check_keys(&new.hyperparameters, "hyperparameters")?;
-    check_keys(&new.parameters, "parameters")?;
-    limit("tags", new.tags.len(), MAX_TAGS)?;
-    limit("figures", new.figures.len(), MAX_FIGURES)?;
-    plain_text(&new.description, "description")?;
-    if let DatasetOrigin::Elsewhere { name, description } = &new.dataset {
-        plain_text(name, "dataset")?;
-        plain_text(description.as_deref().unwrap_or_default(), "dataset")?;
-    }
-    if let Some(git) = &new.git {
-        for text in [&git.branch, &git.commit].into_iter().flatten() {
-            plain_text(text, "git")?;
+/// All rows of some versions.
+struct Tables {
+    versions: Rows,
+    hyperparameters: Rows,
+    parameters: Rows,
+    metrics: Rows,
+    points: Rows,
+    maps: Rows,
+    tags: Rows,
+    figures: Rows,
+    audit: Rows,
+}
+
+impl Tables {
+    fn new() -> Self {
+        Self {
+            versions: row::rows(),
+            hyperparameters: values::rows("hyperparameters"),
+            parameters: values::rows("parameters"),
+            metrics: metrics::rows(),
+            points: metrics::point_rows(),
+            maps: maps::rows(),
+            tags: tags::attached_rows(),
+            figures: figures::rows(),
+            audit: audit::rows(),
         }
     }
-    for text in new.artifact.iter().flat_map(|file| [&file.name, &file.format]) {
-        plain_text(text, "artifact")?;
+
+    fn add(&mut self, store: &Store, place: (i64, i64), entry: &Entry<'_>, known: &tags::Known) -> Result<(), Problem> {
+        let Entry { new, points, keys, .. } = entry;
+        values::push(&mut self.hyperparameters, place, &new.hyperparameters, &keys.hyperparameters);
+        values::push(&mut self.parameters, place, &new.parameters, &keys.parameters);
+        let measured = metrics::push_first(&mut self.metrics, &mut self.points, place, points, &keys.metrics);
+        maps::push(&mut self.maps, place.0, (&new.hyperparameters, &new.parameters, measured));
+        tags::push(&mut self.tags, known, new.tags.iter(), place.0);
+        figures::push(&mut self.figures, store, figures::Owner::Version(place.0), &new.figures)
     }
-    Ok(())
-}
 
-fn check_keys(values: &[(Key, Scalar)], field: &str) -> Result<(), Problem> {
-    limit(field, values.len(), MAX_KEYS)?;
-    let mut seen = HashSet::new();
-    for (key, _) in values {
-        if !seen.insert(key.as_str()) {
-            let message = format!("`{key}` is given twice; give each key once");
-            return Err(Problem::new("DUPLICATE_KEY", message).at(key.as_str()).at(field));
-        }
-    }
-    values::check(values, field)
-}
-
-pub(crate) fn limit(field: &str, got: usize, max: usize) -> Result<(), Problem> {
-    if got > max {
-        let message = format!("`{field}` has {got} entries; at most {max} are allowed");
-        return Err(Problem::new("LIMIT_EXCEEDED", message).at(field));
-    }
-    Ok(())
-}
-
-async fn parent_row(txn: &DatabaseTransaction, project_row: i64, parent: VersionId) -> Result<i64, StoreError> {
-    let text = "SELECT row_id FROM versions WHERE id = $1 AND project_row = $2 AND deleted_at IS NULL";
-    let row = txn.query_one_raw(db::sql(txn, text, vec![parent.0.into(), project_row.into()])).await?;
-    let row = row.ok_or_else(|| Problem::new("NOT_FOUND", "there is no such version in this project").at("parent"))?;
-    Ok(row.try_get("", "row_id")?)
-}
-
-async fn check_dataset(
-    txn: &DatabaseTransaction,
-    project: ProjectId,
-    dataset: DatasetVersionId,
-) -> Result<(), StoreError> {
-    let text = "SELECT 1 AS one FROM dataset_versions v JOIN datasets d ON d.id = v.dataset_id \
-                WHERE v.id = $1 AND d.project_id = $2";
-    if txn.query_one_raw(db::sql(txn, text, vec![dataset.0.into(), project.0.into()])).await?.is_none() {
-        let problem = Problem::new("NOT_FOUND", "there is no such dataset version in this project");
-        return Err(problem.at("dataset").into());
-    }
-    Ok(())
-}
-
-fn active_model(
-    store: &Store,
-    new: &NewVersion,
-    (project_row, model, number, id): (i64, ModelId, i64, VersionId),
-    parent_row: Option<i64>,
-) -> versions::ActiveModel {
-    let now = store.now().micros();
-    let (dataset_version_id, dataset_name, dataset_description) = match &new.dataset {
-        DatasetOrigin::Unknown => (None, None, None),
-        DatasetOrigin::Here(id) => (Some(id.0), None, None),
-        DatasetOrigin::Elsewhere { name, description } => (None, Some(name.clone()), description.clone()),
-    };
-    let git = new.git.as_ref();
-    let artifact = new.artifact.as_ref();
-    versions::ActiveModel {
-        row_id: NotSet,
-        id: Set(id.0),
-        project_row: Set(project_row),
-        model_id: Set(model.0),
-        number: Set(number),
-        status: Set(VersionStatus::Ready.number()),
-        visibility: Set(new.visibility.number()),
-        description: Set(new.description.clone()),
-        detector_name: Set(new.detector.as_ref().map(|(name, _)| name.clone())),
-        detector_version: Set(new.detector.as_ref().map(|(_, version)| version.clone())),
-        dataset_version_id: Set(dataset_version_id),
-        dataset_name: Set(dataset_name),
-        dataset_description: Set(dataset_description),
-        git_branch: Set(git.and_then(|git| git.branch.clone())),
-        git_commit: Set(git.and_then(|git| git.commit.clone())),
-        git_dirty: Set(git.and_then(|git| git.dirty)),
-        git_remotes: Set(git.map(|git| serde_json::json!(git.remotes).to_string())),
-        environment: Set(new.environment.as_ref().map(ToString::to_string)),
-        input_schema: Set(new.input_schema.as_ref().map(ToString::to_string)),
-        artifact_sha256: Set(artifact.map(|file| file.sha256.clone())),
-        artifact_size: Set(artifact.map(|file| file.size)),
-        artifact_name: Set(artifact.map(|file| file.name.clone())),
-        artifact_format: Set(artifact.map(|file| file.format.clone())),
-        threshold: Set(new.threshold),
-        job_id: Set(new.job.map(Into::into)),
-        parent_row: Set(parent_row),
-        created_by: Set(new.created_by.0),
-        created_at: Set(now),
-        updated_at: Set(now),
-        deleted_at: Set(None),
+    /// What is referred to stands before what refers to it.
+    fn in_order(self) -> Vec<Rows> {
+        let Self { versions, hyperparameters, parameters, metrics, points, maps, tags, figures, audit } = self;
+        vec![versions, hyperparameters, parameters, metrics, points, maps, tags, figures, audit]
     }
 }

@@ -5,9 +5,10 @@
 //! them finds no value of another type.
 
 use nunatak_domain::{Key, Problem, Scalar};
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::Value;
 
-use super::sql::{insert_rows, plain_text};
+use super::sql::plain_text;
+use crate::rows::Rows;
 
 /// PostgreSQL refuses index entries above 2.7 kB: only this many characters of a string are indexed.
 pub(crate) const HEAD_CHARS: usize = 200;
@@ -38,17 +39,16 @@ pub(super) fn check(values: &[(Key, Scalar)], field: &str) -> Result<(), Problem
     Ok(())
 }
 
-/// Writes `values` into `table` (`hyperparameters` or `parameters`).
-pub(super) async fn insert(
-    db: &impl ConnectionTrait,
-    table: &str,
-    (version_row, project_row): (i64, i64),
-    values: &[(Key, Scalar)],
-    key_ids: &[i64],
-) -> Result<(), DbErr> {
-    let rows = values.iter().zip(key_ids).map(|((_, value), key_id)| {
+/// Rows of `table`: `hyperparameters` or `parameters`.
+pub(super) fn rows(table: &'static str) -> Rows {
+    Rows::into(table, "version_row, key_id, project_row, kind, number, text, text_head")
+}
+
+/// Adds the values of one version.
+pub(super) fn push(rows: &mut Rows, (version_row, project_row): (i64, i64), values: &[(Key, Scalar)], key_ids: &[i64]) {
+    for ((_, value), key_id) in values.iter().zip(key_ids) {
         let (kind, number, text, text_head) = columns(value);
-        [
+        rows.push([
             version_row.into(),
             (*key_id).into(),
             project_row.into(),
@@ -56,10 +56,8 @@ pub(super) async fn insert(
             Value::Double(number),
             Value::String(text),
             Value::String(text_head),
-        ]
-    });
-    let head = format!("INSERT INTO {table} (version_row, key_id, project_row, kind, number, text, text_head)");
-    insert_rows(db, &head, "", rows).await
+        ]);
+    }
 }
 
 fn columns(value: &Scalar) -> (i16, Option<f64>, Option<String>, Option<String>) {

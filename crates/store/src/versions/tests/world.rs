@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, entity::prelude::Uuid};
 use super::naive::{Fake, Measured};
 use crate::{
     Actor, Store, StoreOptions, db,
-    versions::{DatasetOrigin, Git, MetricPoint, NewVersion},
+    versions::{DatasetOrigin, Git, MetricPoint, NewVersion, TargetModel, register::Found},
 };
 
 pub(super) const VERSIONS: usize = 70;
@@ -203,10 +203,14 @@ async fn register(store: &Store, random: &mut StdRng, place: usize) -> Fake {
         figures: vec![],
     };
     let name = Name::parse(["a", "A", "aX 50%"].choose(random).unwrap()).unwrap();
-    let txn = store.0.db.begin().await.unwrap();
     let project_row = if project == id(0) { 1 } else { 2 };
-    let model = store.ensure_model(&txn, (project_row, project), &name, created_by).await.unwrap();
-    let version = store.insert_version(&txn, (project_row, project), model, &new).await.unwrap();
+    let model = TargetModel::Named(name.clone());
+    let batch = store.prepare_versions([(&model, &new)].into_iter(), false).await.unwrap();
+    let txn = store.0.db.begin().await.unwrap();
+    let at = (project_row, project);
+    let mut made = store.insert_versions(&txn, at, &batch, &[Found::default()], None).await.unwrap();
+    let version = made.pop().unwrap();
+    let model = version.model;
     // Ids that a strategy can name without knowing the database.
     let id = version_id(place);
     let values = vec![id.0.into(), version.row.into()];
