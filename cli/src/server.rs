@@ -94,13 +94,14 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 
 /// Starts serving and returns once the port is open.
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
+    let trust = settings.trust()?;
     let lock = lock_data_dir(settings)?;
     let store = open_store(settings).await?;
     store.join_replicas().await;
     let metrics = settings.metrics_address.as_ref().map(|_| Metrics::new()).transpose()?;
     let options = ApiOptions {
         allowed_origins: settings.allowed_origins.clone(),
-        trust: settings.trust()?,
+        trust,
         metrics: metrics.clone(),
         ..ApiOptions::default()
     };

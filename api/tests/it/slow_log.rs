@@ -74,14 +74,18 @@ fn secret_filter() -> Value {
     ] } })
 }
 
+fn search() -> poem::Request {
+    let body = json!({ "query": FIND, "variables": secret_filter() }).to_string();
+    let mut request = TestApp::request(Method::POST, "/graphql", None, body);
+    request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    request
+}
+
 #[tokio::test]
 async fn a_slow_search_is_logged_with_its_shape_and_plan_and_without_its_values() {
     let app = slow_app(FOREVER).await;
     let (log, _guard) = Log::start();
-    let body = json!({ "query": FIND, "variables": secret_filter() }).to_string();
-    let mut request = TestApp::request(Method::POST, "/graphql", None, body);
-    request.headers_mut().insert("content-type", "application/json".parse().unwrap());
-    let answer = app.send(request).await;
+    let answer = app.send(search()).await;
     let request_id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
     let text = answer.into_body().into_string().await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["data"]["versions"]["nodes"], json!([]));

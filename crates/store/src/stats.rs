@@ -28,6 +28,10 @@ impl Meter {
     pub(crate) fn slow(&self) {
         self.slow.fetch_add(1, Relaxed);
     }
+
+    pub(crate) fn slow_so_far(&self) -> u64 {
+        self.slow.load(Relaxed)
+    }
 }
 
 /// What the database was asked since the start, and its connections now.
@@ -74,7 +78,7 @@ impl Store {
         StoreStats {
             statements: meter.statements.load(Relaxed),
             failed: meter.failed.load(Relaxed),
-            slow: meter.slow.load(Relaxed),
+            slow: meter.slow_so_far(),
             busy: Duration::from_micros(meter.micros.load(Relaxed)),
             pools,
         }
