@@ -7,13 +7,18 @@
 //! To add a field: the resolver in `graphql/<noun>/types.rs` with its doc comment (the API user's manual), a test
 //! in `tests/it/<noun>.rs`, then `cargo xtask codegen` to rewrite `schema.graphql`.
 
+mod documents;
 pub mod files;
 pub mod graphql;
 pub mod http;
+mod metrics;
+mod observe;
 mod state;
 mod tokens;
 
+pub use documents::{Documents, ManifestError, Trust};
 pub use graphql::{ApiSchema, build_schema};
-pub use http::app;
+pub use http::{app, metrics_app};
+pub use metrics::Metrics;
 pub use state::{ApiOptions, ApiState};
 pub use tokens::TokenKeys;

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use nunatak_store::Store;
 
-use crate::TokenKeys;
+use crate::{Metrics, TokenKeys, Trust};
 
 /// Everything that a request may need; cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +30,10 @@ pub struct ApiOptions {
     pub max_subscriptions: usize,
     /// Web origins other than the server's own that may open WebSockets.
     pub allowed_origins: Vec<String>,
+    /// Which documents may run. Have it checked against the schema before serving ([`Trust::check`]).
+    pub trust: Trust,
+    /// Where to count what is done; nowhere unless set.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 impl Default for ApiOptions {
@@ -46,6 +50,8 @@ impl Default for ApiOptions {
             timeout: Duration::from_secs(60),
             max_subscriptions: 20,
             allowed_origins: Vec::new(),
+            trust: Trust::Off,
+            metrics: None,
         }
     }
 }

@@ -4,13 +4,13 @@ use std::{fs::File, net::SocketAddr, os::unix::fs::DirBuilderExt, sync::Arc, tim
 
 use anyhow::Context;
 use clap::Args;
-use nunatak_api::{ApiOptions, ApiState, TokenKeys};
+use nunatak_api::{ApiOptions, ApiState, Metrics, TokenKeys};
 use nunatak_authz::Authorizer;
 use nunatak_domain::SystemClock;
-use nunatak_store::{StatementWatch, Store, StoreOptions};
+use nunatak_store::{SlowStatements, Store, StoreOptions};
 use poem::{
-    Server,
-    listener::{Acceptor, Listener, TcpListener},
+    Endpoint, Server,
+    listener::{Acceptor, Listener, TcpAcceptor, TcpListener},
 };
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -28,8 +28,6 @@ pub(crate) struct ServerArgs {
 
 /// How often jobs of dead runners are given to others and abandoned uploads are removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(2);
-/// A statement that takes longer is worth a line in the log.
-const SLOW_STATEMENT: Duration = Duration::from_millis(500);
 /// Running answers get this long to finish when the server ends.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
@@ -84,12 +82,8 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     let mut options = StoreOptions::new(settings.database_url());
     options.data_dir = settings.data_dir.clone();
     options.max_connections = settings.max_connections;
-    options.watch = Some(StatementWatch::new(|text, elapsed, failed| {
-        if elapsed > SLOW_STATEMENT {
-            let duration_ms = elapsed.as_secs_f64() * 1000.0;
-            tracing::warn!(db.statement = text, db.failed = failed, duration_ms, "slow statement");
-        }
-    }));
+    let threshold = Duration::from_millis(settings.slow_query_ms);
+    options.slow = (!threshold.is_zero()).then(|| SlowStatements::above(threshold));
     anyhow::ensure!(settings.lease_seconds > 0, "lease_seconds must be at least 1");
     options.jobs.lease = Duration::from_secs(settings.lease_seconds);
     // Two heartbeats may get lost before a job goes to another runner.
@@ -102,36 +96,51 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let lock = lock_data_dir(settings)?;
     let store = open_store(settings).await?;
-    let options = ApiOptions { allowed_origins: settings.allowed_origins.clone(), ..ApiOptions::default() };
+    let metrics = settings.metrics_address.as_ref().map(|_| Metrics::new()).transpose()?;
+    let options = ApiOptions {
+        allowed_origins: settings.allowed_origins.clone(),
+        trust: settings.trust()?,
+        metrics: metrics.clone(),
+        ..ApiOptions::default()
+    };
     let keys = Arc::new(TokenKeys::new(&settings.signing_secret()?));
     let state = ApiState { store: store.clone(), keys, options };
     let schema = nunatak_api::build_schema(&state);
+    state.options.trust.check(&schema, &state.options).await.context("a trusted document does not hold")?;
     let app = nunatak_api::app(state, schema);
 
     let address = format!("{}:{}", settings.host, settings.port);
-    let acceptor = TcpListener::bind(address.clone())
-        .into_acceptor()
-        .await
-        .with_context(|| format!("cannot listen on {address}; choose another port with --port"))?;
-    let bound = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
-    let bound: SocketAddr = bound.context("the listener has no TCP address")?;
-    let url = format!("http://{}:{}", visible_host(bound), bound.port());
-
+    let (acceptor, url) = listen(&address).await.context("choose another port with --port")?;
     let (end, ended) = watch::channel(false);
-    let server = Server::new_with_acceptor(acceptor);
-    let tasks = vec![
-        tokio::spawn({
-            let ended = ended.clone();
-            async move {
-                if let Err(error) = server.run_with_graceful_shutdown(app, told(ended), Some(GRACE)).await {
-                    tracing::error!(%error, "the listener failed");
-                }
-            }
-        }),
+    let mut tasks = vec![
+        tokio::spawn(serve(acceptor, app, ended.clone())),
         tokio::spawn(housekeeping(store.clone(), ended.clone())),
     ];
+    if let (Some(metrics), Some(address)) = (metrics, &settings.metrics_address) {
+        let (acceptor, url) = listen(address).await.context("metrics_address is a host and a port")?;
+        tracing::info!(url = %format!("{url}/metrics"), "metrics for Prometheus, for anybody who reaches the address");
+        tasks.push(tokio::spawn(serve(acceptor, nunatak_api::metrics_app(metrics, store.clone()), ended.clone())));
+    }
     let runner = if settings.runner_embedded { Some(start_runner(&store, settings, &url).await?) } else { None };
     Ok(Running { url, store, end, tasks, runner, _lock: lock })
+}
+
+/// Opens a port and tells its URL.
+async fn listen(address: &str) -> anyhow::Result<(TcpAcceptor, String)> {
+    let acceptor = TcpListener::bind(address.to_owned())
+        .into_acceptor()
+        .await
+        .with_context(|| format!("cannot listen on {address}"))?;
+    let bound = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
+    let bound: SocketAddr = bound.context("the listener has no TCP address")?;
+    Ok((acceptor, format!("http://{}:{}", visible_host(bound), bound.port())))
+}
+
+async fn serve(acceptor: TcpAcceptor, app: impl Endpoint + 'static, ended: watch::Receiver<bool>) {
+    let server = Server::new_with_acceptor(acceptor);
+    if let Err(error) = server.run_with_graceful_shutdown(app, told(ended), Some(GRACE)).await {
+        tracing::error!(%error, "the listener failed");
+    }
 }
 
 async fn start_runner(

@@ -1,6 +1,9 @@
 //! Settings of the server: defaults < `nunatak.toml` < `NUNATAK_*` variables < flags.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -8,6 +11,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+use nunatak_api::{Documents, Trust};
 use serde::{Deserialize, Serialize};
 
 /// What a server may be told. Each field is a key of `nunatak.toml` and a
@@ -29,6 +33,25 @@ pub(crate) struct Settings {
     /// Signs access tokens; the same on every replica. Made and kept in `data_dir` unless set.
     pub secret: Option<String>,
     pub allowed_origins: Vec<String>,
+    /// A statement that takes at least this long is logged with the database's plan; 0 logs none.
+    pub slow_query_ms: u64,
+    /// Where `GET /metrics` is answered, `127.0.0.1:9464`; nowhere unless set.
+    pub metrics_address: Option<String>,
+    pub trusted_documents: TrustMode,
+    /// JSON: the documents by the SHA-256 of their text.
+    pub trusted_documents_file: Option<PathBuf>,
+}
+
+/// Which GraphQL documents run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TrustMode {
+    /// All; there is no list of them.
+    Off,
+    /// All; those of the list by their id, too.
+    Known,
+    /// Those of the list.
+    Only,
 }
 
 impl Default for Settings {
@@ -44,6 +67,10 @@ impl Default for Settings {
             lease_seconds: 30,
             secret: None,
             allowed_origins: Vec::new(),
+            slow_query_ms: 200,
+            metrics_address: None,
+            trusted_documents: TrustMode::Off,
+            trusted_documents_file: None,
         }
     }
 }
@@ -83,6 +110,14 @@ pub(crate) struct SettingFlags {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease_seconds: Option<u64>,
+    /// Milliseconds from which a statement is logged with the database's plan; 0 logs none [default: 200].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_query_ms: Option<u64>,
+    /// The address of `GET /metrics`, such as 127.0.0.1:9464; it needs no token [default: none].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_address: Option<String>,
 }
 
 /// Variables that other commands or the logging read; not settings of the server.
@@ -118,6 +153,25 @@ impl Settings {
         self.database_url
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.data_dir.join("nunatak.db").display()))
+    }
+
+    /// What is trusted, read and parsed.
+    ///
+    /// # Errors
+    /// When there should be documents and the file does not hold them.
+    pub(crate) fn trust(&self) -> anyhow::Result<Trust> {
+        let documents = || -> anyhow::Result<Arc<Documents>> {
+            let path = self.trusted_documents_file.as_ref();
+            let path = path.context("trusted_documents needs trusted_documents_file, the list of them")?;
+            let manifest = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let documents = Documents::read(&manifest).with_context(|| format!("{} does not hold", path.display()))?;
+            Ok(Arc::new(documents))
+        };
+        Ok(match self.trusted_documents {
+            TrustMode::Off => Trust::Off,
+            TrustMode::Known => Trust::Known(documents()?),
+            TrustMode::Only => Trust::Only(documents()?),
+        })
     }
 
     /// The signing secret: given, or made once and kept where only its owner reads it.

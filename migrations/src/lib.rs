@@ -6,6 +6,7 @@
 mod dialect;
 mod m0001_foundation;
 mod m0002_find;
+mod m0003_summaries;
 
 use sea_orm_migration::prelude::*;
 
@@ -19,6 +20,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_foundation::Migration), Box::new(m0002_find::Migration)]
+        vec![
+            Box::new(m0001_foundation::Migration),
+            Box::new(m0002_find::Migration),
+            Box::new(m0003_summaries::Migration),
+        ]
     }
 }

@@ -12,6 +12,7 @@ UPDATE version_tags SET name_id = (
 );
 CREATE INDEX version_tags_name ON version_tags (name_id, version_row);
 
+DROP INDEX hyperparameters_project;
 CREATE INDEX metrics_project_best ON metrics (project_row, key_id, best, version_row);
 
 DROP INDEX models_by_name;

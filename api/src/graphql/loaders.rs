@@ -21,6 +21,7 @@ use nunatak_store::{
 };
 
 use super::error::ApiError;
+use crate::observe;
 
 /// Something that is fetched in batches under this key.
 pub trait BatchKey: Clone + Eq + Hash + Send + Sync + fmt::Debug + 'static {
@@ -45,12 +46,13 @@ pub(crate) struct ScopedStore {
     actor: Actor,
 }
 
+#[async_trait::async_trait]
 impl<K: BatchKey> Loader<K> for ScopedStore {
     type Value = K::Value;
     type Error = Arc<StoreError>;
 
     async fn load(&self, keys: &[K]) -> Result<HashMap<K, K::Value>, Self::Error> {
-        K::load(&self.store, &self.actor, keys).await.map_err(Arc::new)
+        observe::batch::<K, _>(keys.len(), K::load(&self.store, &self.actor, keys)).await.map_err(Arc::new)
     }
 }
 
@@ -63,11 +65,11 @@ pub(crate) enum Loaders {
 
 impl Loaders {
     pub(crate) fn for_request(store: Store, actor: Actor) -> Self {
-        Self::Request(DataLoader::with_cache(ScopedStore { store, actor }, tokio::spawn, HashMapCache::default()))
+        Self::Request(DataLoader::with_cache(ScopedStore { store, actor }, observe::spawn, HashMapCache::default()))
     }
 
     pub(crate) fn for_connection(store: Store, actor: Actor) -> Self {
-        Self::Connection(DataLoader::with_cache(ScopedStore { store, actor }, tokio::spawn, NoCache))
+        Self::Connection(DataLoader::with_cache(ScopedStore { store, actor }, observe::spawn, NoCache))
     }
 
     pub(crate) async fn load<K: BatchKey>(&self, key: K) -> Result<Option<K::Value>, ApiError> {

@@ -6,6 +6,7 @@ pub mod error;
 pub mod live;
 pub mod loaders;
 pub mod node;
+pub(crate) mod observer;
 pub mod payload;
 pub mod plain;
 pub mod scalars;
@@ -14,6 +15,7 @@ mod alias;
 mod audit;
 mod dataset;
 mod detector;
+mod facet;
 mod figure;
 mod job;
 mod member;
@@ -28,7 +30,7 @@ mod version;
 mod viewer;
 mod workspace;
 
-use async_graphql::{MergedObject, MergedSubscription, Schema, extensions::Analyzer};
+use async_graphql::{MergedObject, MergedSubscription, Schema};
 
 use crate::ApiState;
 
@@ -48,6 +50,7 @@ pub struct Query(
     prediction::PredictionQuery,
     model::ModelQuery,
     version::VersionQuery,
+    facet::FacetQuery,
     tag::TagQuery,
 );
 
@@ -84,7 +87,7 @@ pub fn build_schema(state: &ApiState) -> ApiSchema {
         .limit_depth(state.options.max_depth)
         .limit_complexity(state.options.max_complexity)
         .limit_directives(5)
-        .extension(Analyzer)
+        .extension(observer::Observer(state.options.metrics.clone()))
         .finish()
 }
 

@@ -91,6 +91,7 @@ impl<T: Plain> PlainList<T> {
     }
 }
 
+#[async_trait::async_trait]
 impl<T: Plain + Send + Sync> OutputType for PlainList<T> {
     fn type_name() -> Cow<'static, str> {
         Vec::<T>::type_name()

@@ -3,6 +3,7 @@
 use async_graphql::{
     Name, Request as GraphQlRequest, Response as GraphQlResponse, ServerError, Value, parser::types::OperationType,
 };
+use nunatak_authz::Actor;
 use poem::{
     Body, Request, Response, handler,
     http::{StatusCode, header},
@@ -13,11 +14,13 @@ use serde_json::json;
 use super::{
     RequestId,
     auth::{Credential, authenticate},
-    limits,
+    documents, limits,
+    tally::Tally,
 };
 use crate::{
     ApiOptions, ApiSchema, ApiState,
     graphql::{context::RequestContext, error::ApiError},
+    observe::Scope,
 };
 
 #[handler]
@@ -28,17 +31,21 @@ pub(super) async fn execute(
     Data(schema): Data<&ApiSchema>,
 ) -> Response {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let mut answer = match prepare(request, body, state).await {
-        Ok(query) => run(schema, state, query).await,
-        Err(refusal) => return refusal.response(&request_id),
+    let tally = Tally::begin(state.options.metrics.as_ref());
+    let mut query = match prepare(request, body, state).await {
+        Ok(query) => query,
+        Err(refusal) => {
+            tally.refused("none", &refusal);
+            return refusal.response(&request_id);
+        }
     };
+    let operation = operation_of(&mut query);
+    let scope = Scope::new(&request_id, operation.name.as_deref(), state.options.metrics.as_ref());
+    let mut answer = scope.around(run(schema, state, query)).await;
     finish(&mut answer, state, &request_id);
+    tally.answered(operation.kind, &answer);
     // A document that could not be run at all is the client's mistake (GraphQL over HTTP, 6.4).
-    let status = if answer.data == Value::Null && answer.is_err() && is_request_error(&answer) {
-        StatusCode::BAD_REQUEST
-    } else {
-        StatusCode::OK
-    };
+    let status = if did_not_run(&answer) { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let text = serde_json::to_vec(&answer).unwrap_or_default();
     Response::builder().status(status).content_type("application/graphql-response+json; charset=utf-8").body(text)
 }
@@ -56,7 +63,7 @@ async fn run(schema: &ApiSchema, state: &ApiState, query: GraphQlRequest) -> Gra
 }
 
 /// Why a request does not even get to the schema.
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -75,7 +82,7 @@ impl Refusal {
         self.code
     }
 
-    pub(super) fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
@@ -124,38 +131,61 @@ pub(super) async fn prepare(request: &Request, body: Body, state: &ApiState) -> 
         return Err(too_large());
     }
     let bytes = body.into_bytes_limit(state.options.max_body).await.map_err(|_| too_large())?;
-    let query = parse(&bytes, &state.options)?;
+    let query = parse(&bytes, &state.options, &actor)?;
     let context = RequestContext::for_request(state, actor, credential);
     Ok(query.data(context))
 }
 
 /// One operation from a JSON body, within the limits.
-fn parse(bytes: &[u8], options: &ApiOptions) -> Result<GraphQlRequest, Refusal> {
+fn parse(bytes: &[u8], options: &ApiOptions, actor: &Actor) -> Result<GraphQlRequest, Refusal> {
     let bad = |message: String| Refusal::new(StatusCode::BAD_REQUEST, "INVALID_INPUT", message);
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(bad("one operation a request: batches are not taken".into()));
     }
-    let mut query: GraphQlRequest =
-        serde_json::from_slice(bytes).map_err(|error| bad(format!("the body is not a GraphQL request: {error}")))?;
+    let malformed = |error| bad(format!("the body is not a GraphQL request: {error}"));
+    let query: GraphQlRequest = serde_json::from_slice(bytes).map_err(malformed)?;
+    let meant = documents::Meant::read(bytes).map_err(malformed)?;
+    let mut query = documents::resolve(query, &meant, &options.trust, actor)?;
     limits::check(&mut query, options)?;
     Ok(query)
 }
 
-/// Whether the operation that would run is a subscription.
-pub(super) fn is_subscription(query: &mut GraphQlRequest) -> bool {
-    let name = query.operation_name.clone();
-    let Ok(document) = query.parsed_query() else { return false };
-    document
-        .operations
-        .iter()
-        .find(|(found, _)| name.is_none() || found.map(Name::as_str) == name.as_deref())
-        .is_some_and(|(_, operation)| operation.node.ty == OperationType::Subscription)
+/// The operation that would run.
+pub(super) struct Operation {
+    /// `none` for a document that does not parse or has no such operation.
+    pub(super) kind: &'static str,
+    pub(super) name: Option<String>,
+}
+
+pub(super) fn operation_of(query: &mut GraphQlRequest) -> Operation {
+    let wanted = query.operation_name.clone();
+    let Ok(document) = query.parsed_query() else { return Operation { kind: "none", name: wanted } };
+    let mut operations = document.operations.iter();
+    let found = operations.find(|(found, _)| wanted.is_none() || found.map(Name::as_str) == wanted.as_deref());
+    let Some((name, operation)) = found else { return Operation { kind: "none", name: wanted } };
+    let kind = match operation.node.ty {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    };
+    Operation { kind, name: name.map(ToString::to_string) }
+}
+
+/// Whether an answer says nothing but that there is none.
+pub(super) fn did_not_run(answer: &GraphQlResponse) -> bool {
+    answer.data == Value::Null && answer.is_err() && is_request_error(answer)
 }
 
 /// Whether the client's document is at fault: it did not parse, did not fit the schema or went past a limit.
 fn is_request_error(answer: &GraphQlResponse) -> bool {
-    let code = |error: &ServerError| error.extensions.as_ref().and_then(|extensions| extensions.get("code")).cloned();
-    answer.errors.iter().all(|error| error.path.is_empty() && code(error) != Some(Value::from("TIMEOUT")))
+    answer.errors.iter().all(|error| error.path.is_empty() && code(error) != Some("TIMEOUT"))
+}
+
+pub(super) fn code(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
 }
 
 /// Gives every error a code and the request's id, and reports the cost.

@@ -18,7 +18,7 @@ use crate::ApiOptions;
 const MAX_SELECTIONS: usize = 10_000;
 
 /// Refuses what no honest client sends.
-pub(super) fn check(query: &mut GraphQlRequest, options: &ApiOptions) -> Result<(), Refusal> {
+pub(crate) fn check(query: &mut GraphQlRequest, options: &ApiOptions) -> Result<(), Refusal> {
     // PostgreSQL keeps no NUL in a text; refused here, no field can forget to.
     if has_nul(query) {
         return Err(Refusal::bad_request("INVALID_INPUT", "a text may not contain the character U+0000".to_owned()));

@@ -1,6 +1,7 @@
 //! Live answers: subscriptions over WebSocket (graphql-transport-ws) and server-sent events.
 
 use std::{
+    any::TypeId,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,6 +15,7 @@ use async_graphql::{
 };
 use async_graphql_poem::{GraphQLProtocol, GraphQLWebSocket};
 use futures_util::{StreamExt, stream, stream::BoxStream};
+use nunatak_authz::Actor;
 use poem::{
     Body, IntoResponse, Request, Response, handler,
     http::{StatusCode, header},
@@ -27,10 +29,12 @@ use poem::{
 use super::{
     RequestId,
     auth::{Credential, authenticate},
-    graphql::{Refusal, finish, is_subscription, prepare},
+    documents,
+    graphql::{Operation, Refusal, finish, operation_of, prepare},
     limits,
+    tally::{self, Tally},
 };
-use crate::{ApiSchema, ApiState, graphql::context::RequestContext};
+use crate::{ApiSchema, ApiState, Metrics, graphql::context::RequestContext, observe::Scope};
 
 /// A client that does not introduce itself within this is gone or hostile.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -61,7 +65,9 @@ pub(super) fn websocket(
             let seen = introduced.clone();
             let executor = LiveOnly::new(schema, state.clone(), request_id);
             let protocol = GraphQLProtocol(WebSocketProtocols::GraphQLWS);
-            let serve = GraphQLWebSocket::new(stream, executor, protocol)
+            let (sink, stream) = stream.split();
+            let stream = stream.map(|message| message.map(documents::carry));
+            let serve = GraphQLWebSocket::new_with_pair(sink, stream, executor, protocol)
                 .keepalive_timeout(KEEP_ALIVE)
                 .on_connection_init(move |payload| async move {
                     let header = payload.get("authorization").or_else(|| payload.get("Authorization"));
@@ -100,7 +106,10 @@ pub(super) async fn server_sent_events(
     };
     let query = match prepared.await {
         Ok(query) => query,
-        Err(refusal) => return refusal.response(&request_id),
+        Err(refusal) => {
+            Tally::begin(state.options.metrics.as_ref()).refused("none", &refusal);
+            return refusal.response(&request_id);
+        }
     };
     let answers = LiveOnly::new(schema.clone(), state.clone(), request_id).execute_stream(query, None);
     let events = answers
@@ -132,11 +141,17 @@ struct LiveOnly {
 }
 
 /// One open subscription; closing it makes room for another.
-struct Slot(Arc<AtomicUsize>);
+struct Slot {
+    open: Arc<AtomicUsize>,
+    metrics: Option<Arc<Metrics>>,
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.open.fetch_sub(1, Ordering::SeqCst);
+        if let Some(metrics) = &self.metrics {
+            metrics.subscription_closed();
+        }
     }
 }
 
@@ -153,13 +168,43 @@ impl LiveOnly {
         GraphQlResponse::from_errors(vec![error])
     }
 
+    /// What may run, with its place among the connection's subscriptions.
+    fn admit(
+        &self,
+        mut request: GraphQlRequest,
+        session: Option<&GraphQlData>,
+    ) -> Result<(GraphQlRequest, Operation, Slot), Refusal> {
+        // Only WebSockets have a session; what came as server-sent events is resolved already.
+        if let Some(data) = session {
+            let context = data.get(&TypeId::of::<RequestContext>()).and_then(|data| data.downcast_ref());
+            let actor = context.map_or(&Actor::Anonymous, |context: &RequestContext| &context.actor);
+            let meant = documents::Meant::carried(&mut request)?;
+            request = documents::resolve(request, &meant, &self.state.options.trust, actor)?;
+        }
+        limits::check(&mut request, &self.state.options)?;
+        let operation = operation_of(&mut request);
+        if request.parsed_query().is_ok() && operation.kind != "subscription" {
+            return Err(Refusal::bad_request("INVALID_INPUT", "send queries and mutations to POST /graphql".into()));
+        }
+        let slot = self.slot().ok_or_else(|| {
+            let max = self.state.options.max_subscriptions;
+            Refusal::bad_request("LIMIT_EXCEEDED", format!("at most {max} subscriptions for one connection"))
+        })?;
+        Ok((request, operation, slot))
+    }
+
     fn slot(&self) -> Option<Slot> {
-        let slot = Slot(self.open.clone());
+        let metrics = self.state.options.metrics.clone();
+        if let Some(metrics) = &metrics {
+            metrics.subscription_opened();
+        }
+        let slot = Slot { open: self.open.clone(), metrics };
         let before = self.open.fetch_add(1, Ordering::SeqCst);
         (before < self.state.options.max_subscriptions).then_some(slot)
     }
 }
 
+#[async_trait::async_trait]
 impl Executor for LiveOnly {
     async fn execute(&self, _request: GraphQlRequest) -> GraphQlResponse {
         self.refusal("INVALID_INPUT", "send queries and mutations to POST /graphql".into())
@@ -167,30 +212,31 @@ impl Executor for LiveOnly {
 
     fn execute_stream(
         &self,
-        mut request: GraphQlRequest,
+        request: GraphQlRequest,
         session: Option<Arc<GraphQlData>>,
     ) -> BoxStream<'static, GraphQlResponse> {
-        if let Err(refused) = limits::check(&mut request, &self.state.options) {
-            let refusal = self.refusal(refused.code(), refused.message().to_owned());
-            return stream::once(async { refusal }).boxed();
-        }
-        if request.parsed_query().is_ok() && !is_subscription(&mut request) {
-            let refusal = self.refusal("INVALID_INPUT", "send queries and mutations to POST /graphql".into());
-            return stream::once(async { refusal }).boxed();
-        }
-        let Some(slot) = self.slot() else {
-            let max = self.state.options.max_subscriptions;
-            let refusal = self.refusal("LIMIT_EXCEEDED", format!("at most {max} subscriptions for one connection"));
-            return stream::once(async { refusal }).boxed();
+        let tally = Tally::begin(self.state.options.metrics.as_ref());
+        let (request, operation, slot) = match self.admit(request, session.as_deref()) {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                tally.refused("subscription", &refused);
+                let refusal = self.refusal(refused.code(), refused.message().to_owned());
+                return stream::once(async { refusal }).boxed();
+            }
         };
+        let scope = Scope::new(&self.request_id, operation.name.as_deref(), self.state.options.metrics.as_ref());
         let (state, request_id) = (self.state.clone(), self.request_id.clone());
-        self.schema
-            .execute_stream_with_session_data(request, session.unwrap_or_default())
-            .map(move |mut answer| {
+        let mut first = true;
+        let answers = self.schema.execute_stream_with_session_data(request, session.unwrap_or_default()).map(
+            move |mut answer| {
                 let _open = &slot;
                 finish(&mut answer, &state, &request_id);
+                if let Some(metrics) = &state.options.metrics {
+                    tally::live_answer(metrics, &answer, std::mem::take(&mut first));
+                }
                 answer
-            })
-            .boxed()
+            },
+        );
+        scope.around_stream(answers).boxed()
     }
 }

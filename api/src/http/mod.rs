@@ -1,15 +1,19 @@
 //! HTTP: routes, credentials, and the edges that keep bad requests out.
 
 pub mod auth;
+mod documents;
 mod graphql;
 mod health;
-mod limits;
+pub(crate) mod limits;
 mod live;
+mod metrics;
 mod pages;
 mod request_id;
+mod tally;
 
 use poem::{Endpoint, EndpointExt, Response, Route, get, middleware::CatchPanic, post};
 
+pub use metrics::metrics_app;
 pub use request_id::RequestId;
 
 use crate::{ApiSchema, ApiState, files};

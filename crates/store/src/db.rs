@@ -2,10 +2,15 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    QueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 
-use crate::{StoreError, jobs::JobOptions};
+use crate::{
+    StoreError,
+    jobs::JobOptions,
+    slow::{SlowLog, SlowStatements},
+    stats::{Meter, PoolStats},
+};
 
 /// Where the database is and how hard it may be used.
 #[derive(Debug, Clone)]
@@ -21,7 +26,9 @@ pub struct StoreOptions {
     /// Largest file that may be uploaded, in bytes.
     pub max_upload_bytes: i64,
     pub jobs: JobOptions,
-    /// Told about every statement: to log slow ones, to count them in tests.
+    /// Which statements go to the log; none unless set.
+    pub slow: Option<SlowStatements>,
+    /// Told about every statement: to count them in tests.
     pub watch: Option<StatementWatch>,
 }
 
@@ -34,10 +41,6 @@ type Watch = dyn Fn(&str, Duration, bool) + Send + Sync;
 impl StatementWatch {
     pub fn new(watch: impl Fn(&str, Duration, bool) + Send + Sync + 'static) -> Self {
         Self(Arc::new(watch))
-    }
-
-    fn on(self, connection: &mut DatabaseConnection) {
-        connection.set_metric_callback(move |info| (self.0)(&info.statement.sql, info.elapsed, info.failed));
     }
 }
 
@@ -61,6 +64,7 @@ impl StoreOptions {
             statement_timeout: Duration::from_secs(30),
             max_upload_bytes: MAX_UPLOAD_BYTES,
             jobs: JobOptions::default(),
+            slow: None,
             watch: None,
         }
     }
@@ -79,6 +83,8 @@ fn default_data_dir(database_url: &str) -> PathBuf {
 pub(crate) struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    meter: Arc<Meter>,
+    slow: Option<Arc<SlowLog>>,
 }
 
 impl Db {
@@ -89,6 +95,8 @@ impl Db {
             connect
                 .max_connections(options.max_connections)
                 .acquire_timeout(Duration::from_secs(10))
+                // A ping before each statement would double the round trips; one that has been quiet may be cut.
+                .test_before_acquire_if_idle_for(Duration::from_secs(5))
                 .sqlx_logging(false)
                 .map_sqlx_postgres_opts(move |pg| {
                     // Statements of milliseconds: compiling them or starting workers costs more than it saves, and
@@ -100,27 +108,56 @@ impl Db {
                         ("random_page_cost", "1.1".to_owned()),
                     ])
                 });
-            let mut pool = Database::connect(connect).await?;
-            if let Some(watch) = &options.watch {
-                watch.clone().on(&mut pool);
-            }
-            return Ok(Self { read: pool.clone(), write: pool });
+            let pool = Database::connect(connect).await?;
+            return Ok(Self::watched(pool.clone(), pool, options));
         }
-        let mut write = Database::connect(sqlite(options, 1)).await?;
-        let mut read = if options.database_url.contains(":memory:") {
+        let write = Database::connect(sqlite(options, 1)).await?;
+        let read = if options.database_url.contains(":memory:") {
             write.clone()
         } else {
             Database::connect(sqlite(options, options.max_connections)).await?
         };
-        if let Some(watch) = &options.watch {
-            watch.clone().on(&mut write);
-            watch.clone().on(&mut read);
+        Ok(Self::watched(read, write, options))
+    }
+
+    fn watched(mut read: DatabaseConnection, mut write: DatabaseConnection, options: &StoreOptions) -> Self {
+        let meter: Arc<Meter> = Arc::default();
+        let slow = options.slow.map(|slow| SlowLog::new(slow, read.clone(), meter.clone()));
+        for pool in [&mut read, &mut write] {
+            let (meter, slow, watch) = (meter.clone(), slow.clone(), options.watch.clone());
+            pool.set_metric_callback(move |info| {
+                meter.statement(info.elapsed, info.failed);
+                if let Some(slow) = &slow {
+                    slow.hear(info.statement, info.elapsed, info.failed);
+                }
+                if let Some(StatementWatch(watch)) = &watch {
+                    watch(&info.statement.sql, info.elapsed, info.failed);
+                }
+            });
         }
-        Ok(Self { read, write })
+        Self { read, write, meter, slow }
     }
 
     pub(crate) fn read(&self) -> &DatabaseConnection {
         &self.read
+    }
+
+    /// A search: one statement that reads. Should it be slow, the log tells what `shape` says of it.
+    pub(crate) async fn search(
+        &self,
+        shape: impl FnOnce() -> String,
+        statement: Statement,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let Some(slow) = &self.slow else { return self.read.query_all_raw(statement).await };
+        slow.search(shape, statement.clone(), self.read.query_all_raw(statement)).await
+    }
+
+    pub(crate) fn stats(&self) -> (&Meter, Vec<PoolStats>) {
+        let pools = match self.is_postgres() {
+            true => vec![PoolStats::of("all", &self.read)],
+            false => vec![PoolStats::of("read", &self.read), PoolStats::of("write", &self.write)],
+        };
+        (&self.meter, pools)
     }
 
     /// For one statement that changes something.
@@ -153,6 +190,7 @@ fn sqlite(options: &StoreOptions, max_connections: u32) -> ConnectOptions {
     connect
         .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(30))
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|sqlite| {
             sqlite
@@ -160,7 +198,8 @@ fn sqlite(options: &StoreOptions, max_connections: u32) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Normal)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(10))
-                .pragma("cache_size", "-65536")
+                // Of each connection, in KiB: the inner pages of the indexes. The system's cache has the rest, once.
+                .pragma("cache_size", "-4096")
                 .pragma("temp_store", "memory")
         });
     connect

@@ -14,12 +14,16 @@ mod db;
 mod entities;
 mod error;
 mod idempotency;
+mod origin;
 mod paging;
 mod scope;
+mod slow;
+mod stats;
 
 pub mod aliases;
 pub mod datasets;
 pub mod detectors;
+pub mod facets;
 pub mod figures;
 pub mod files;
 pub mod identity;
@@ -29,6 +33,7 @@ pub mod models;
 pub mod organisation;
 pub mod predictions;
 pub mod runners;
+pub mod summaries;
 pub mod tags;
 pub mod versions;
 
@@ -42,6 +47,9 @@ pub use idempotency::IdempotencyKey;
 use nunatak_authz::Authorizer;
 pub use nunatak_authz::{Action, Actor, Permit, Scope};
 use nunatak_domain::{Clock, Timestamp};
+pub use origin::Origin;
+pub use slow::SlowStatements;
+pub use stats::{PoolStats, StoreStats};
 
 /// The handle to everything that is kept; cheap to clone.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::{
 use nunatak_api::{ApiOptions, ApiState, TokenKeys};
 use nunatak_authz::Authorizer;
 use nunatak_domain::{ManualClock, Timestamp, UserId};
-use nunatak_store::{StatementWatch, Store, identity::NewUser};
+use nunatak_store::{StatementWatch, Store, StoreOptions, identity::NewUser};
 use poem::{
     Body, Endpoint, EndpointExt, Request, Response, Server,
     endpoint::BoxEndpoint,
@@ -55,7 +55,16 @@ impl TestApp {
     /// # Panics
     /// As [`TestApp::full`].
     pub async fn with_options(options: ApiOptions) -> Self {
+        Self::tuned(options, |_| {}).await
+    }
+
+    /// With other options of the store's, too.
+    ///
+    /// # Panics
+    /// As [`TestApp::full`].
+    pub async fn tuned(options: ApiOptions, tune: impl FnOnce(&mut StoreOptions)) -> Self {
         let mut db = TestDb::fresh().await;
+        tune(&mut db.options);
         let statements: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = statements.clone();
         db.options.watch = Some(StatementWatch::new(move |text, _, _| {

@@ -9,6 +9,7 @@ use super::super::{
     context::ContextExt,
     dataset::Dataset,
     error::ApiError,
+    facet::ProjectSummary,
     job::Job,
     member::{Member, RoleInProject},
     model::Model,
@@ -146,6 +147,11 @@ impl Project {
         let page = page_request(first, after, last, before)?;
         let page = ctx.store().tags(ctx.actor(), Some(self.0.id), &page).await?;
         Ok(connection(page, Tag::from))
+    }
+
+    /// What occurs in it: keys, tags, models, branches, contributors.
+    async fn summary(&self) -> ProjectSummary {
+        ProjectSummary(self.0.id)
     }
 
     /// What was done in it, newest first. Maintainers and above.

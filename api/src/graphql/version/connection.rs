@@ -22,6 +22,12 @@ pub struct Count {
     capped: bool,
 }
 
+impl From<nunatak_store::versions::Count> for Count {
+    fn from(count: nunatak_store::versions::Count) -> Self {
+        Self { value: i32::try_from(count.value).unwrap_or(i32::MAX), capped: count.capped }
+    }
+}
+
 /// Which versions a connection lists.
 #[derive(Debug)]
 pub enum VersionsOf {
@@ -38,7 +44,7 @@ impl VersionsOf {
             Self::Filter(filter) => ctx.store().count_versions(ctx.actor(), filter).await?,
             Self::ChildrenOf(parent) => ctx.store().count_version_children(ctx.actor(), parent).await?,
         };
-        Ok(Count { value: i32::try_from(count.value).unwrap_or(i32::MAX), capped: count.capped })
+        Ok(count.into())
     }
 }
 

@@ -13,6 +13,7 @@ mod types;
 mod values;
 
 pub(crate) use access::version_permit;
+pub use connection::Count;
 pub(crate) use connection::{VersionConnection, version_page};
 pub(crate) use filter::VersionFilterInput;
 pub(crate) use loaders::by_keys;

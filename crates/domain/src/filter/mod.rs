@@ -3,6 +3,9 @@
 //! A predicate on a missing key is false, so [`VersionFilter::Not`] includes the versions that lack the key.
 
 mod passes;
+mod shape;
+
+pub use shape::search_shape;
 
 use crate::{
     DatasetId, DatasetVersionId, JobId, ModelId, Problem, ProjectId, Timestamp, UserId, VersionId, VersionStatus,

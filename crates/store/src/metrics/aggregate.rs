@@ -146,7 +146,7 @@ pub(super) async fn directions(
     rows.iter().map(|row| Ok((row.try_get("", "key_id")?, direction(row.try_get("", "direction")?)?))).collect()
 }
 
-pub(super) fn direction(number: i16) -> Result<Direction, StoreError> {
+pub(crate) fn direction(number: i16) -> Result<Direction, StoreError> {
     Direction::from_number(number).ok_or_else(|| StoreError::Corrupt(format!("direction {number}")))
 }
 

@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
-use nunatak_domain::{Direction, Key, KeyKind, VersionId};
+use nunatak_domain::{Direction, Key, KeyKind, VersionId, Visibility};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult};
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::{
     Action, Event, Permit, Store, StoreError, db,
     scope::{project_of, require},
     versions::{
-        MetricPoint, VersionRecord, maps,
+        MetricPoint, VersionRecord, audience, maps,
         register::{MAX_KEYS, limit},
         sql::{Binds, ensure_keys},
     },
@@ -55,6 +55,9 @@ impl Store {
         if !keys.is_empty() {
             self.lock_for_metrics(&txn, &version).await?;
             add(&txn, &version, &grouped, &keys).await?;
+            if version.visibility == Visibility::Private {
+                audience::settle(self, &txn, version.row).await?;
+            }
         }
         self.audit(&txn, permit, id, json!({ "metrics": points.len() })).await?;
         txn.commit().await?;

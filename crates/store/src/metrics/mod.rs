@@ -10,4 +10,4 @@ mod thin;
 pub use read::{MAX_POINTS_SHOWN, MetricRecord, PointRecord};
 
 pub use aggregate::MAX_POINTS;
-pub(crate) use aggregate::{Grouped, insert_first};
+pub(crate) use aggregate::{Grouped, direction, insert_first};

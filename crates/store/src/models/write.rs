@@ -10,7 +10,7 @@ use crate::{
     Action, Permit, Store, StoreError, db,
     entities::models,
     scope::{project_of, require},
-    versions::sql::plain_text,
+    versions::{audience, sql::plain_text},
 };
 
 /// What to change; `None` leaves a field as it is.
@@ -70,6 +70,7 @@ impl Store {
         ] {
             txn.execute_raw(db::sql(&txn, text, vec![id.0.into(), self.now().micros().into()])).await?;
         }
+        audience::settle_deleted_model(&txn, id).await?;
         self.audit(&txn, permit, id, json!({ "name": model.name })).await?;
         Ok(txn.commit().await?)
     }

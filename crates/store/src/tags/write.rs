@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use nunatak_domain::{Name, TagId, VersionId};
+use nunatak_domain::{Name, TagId, VersionId, Visibility};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
     IntoActiveModel, QueryFilter,
@@ -13,7 +13,7 @@ use crate::{
     entities::tags,
     scope::{project_of, require},
     versions::{
-        MAX_TAGS, VersionRecord,
+        MAX_TAGS, VersionRecord, audience,
         register::limit,
         sql::{Binds, plain_text},
     },
@@ -125,6 +125,9 @@ impl Store {
         let after = there.into_iter().chain(wanted.iter().map(|found| found.tag)).collect::<HashSet<_>>();
         limit("tags", after.len(), MAX_TAGS)?;
         attach(&txn, &wanted, version.row).await?;
+        if version.visibility == Visibility::Private {
+            audience::settle(self, &txn, version.row).await?;
+        }
         self.audit(&txn, permit, id, json!({ "attached": names })).await?;
         txn.commit().await?;
         Ok(version)

@@ -4,7 +4,7 @@ use nunatak_domain::{Problem, VersionId, Visibility};
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde_json::json;
 
-use super::{VersionRecord, sql::plain_text};
+use super::{VersionRecord, audience, sql::plain_text};
 use crate::{
     Action, Permit, Store, StoreError, db,
     scope::{project_of, require},
@@ -52,6 +52,7 @@ impl Store {
             changed.updated_at.micros().into(),
         ];
         txn.execute_raw(db::sql(&txn, text, values)).await?;
+        audience::settle(self, &txn, changed.row).await?;
         self.audit(&txn, permit, id, detail).await?;
         txn.commit().await?;
         Ok(changed)
@@ -75,6 +76,7 @@ impl Store {
         }
         let text = "UPDATE versions SET deleted_at = $2, updated_at = $2 WHERE row_id = $1";
         txn.execute_raw(db::sql(&txn, text, vec![version.row.into(), self.now().micros().into()])).await?;
+        audience::settle(self, &txn, version.row).await?;
         let detail = json!({ "model": version.model, "number": version.number });
         self.audit(&txn, permit, id, detail).await?;
         Ok(txn.commit().await?)

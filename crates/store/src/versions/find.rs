@@ -1,9 +1,3 @@
-use nunatak_domain::{
-    Page, PageRequest, Problem,
-    filter::{MAX_ORDERS, Sort, VersionFilter, VersionOrder},
-};
-use sea_orm::ConnectionTrait;
-
 use super::{
     VersionRecord,
     compile::{Keys, condition},
@@ -15,6 +9,10 @@ use super::{
     sql::{Binds, visible},
 };
 use crate::{Actor, Store, StoreError, db};
+use nunatak_domain::{
+    Page, PageRequest, Problem,
+    filter::{MAX_ORDERS, Sort, VersionFilter, VersionOrder, search_shape},
+};
 
 /// Counting stops here: a count of everything would cost more than any page.
 pub const COUNT_CAP: i64 = 10_000;
@@ -89,7 +87,8 @@ impl Store {
         let query =
             Query { head, segments: &segments, found: &found, page, maps: with_maps, postgres: target.postgres };
         let text = query.text(start, beyond.as_deref());
-        let rows = db.query_all_raw(db::sql(db, &text, found.binds.into_values())).await?;
+        let shape = || search_shape(filter, orders);
+        let rows = self.0.db.search(shape, db::sql(db, &text, found.binds.into_values())).await?;
         let columns = &segments[0].columns;
         let read = if with_maps { VersionRecord::read_with_maps } else { VersionRecord::read };
         let records = rows.iter().map(|row| Ok((Cursor::of(row, columns, &hash)?, read(row)?)));
@@ -103,7 +102,7 @@ impl Store {
     /// `LIMIT_EXCEEDED`, database.
     pub async fn count_versions(&self, actor: &Actor, filter: &VersionFilter) -> Result<Count, StoreError> {
         let (rows, binds) = self.matching(actor, filter, COUNT_CAP + 1).await?;
-        self.count_in(&rows, binds).await
+        self.count_in(|| format!("count {}", filter.shape()), &rows, binds).await
     }
 
     /// `SELECT …` of the row numbers (`row_id`) of the versions that pass, at most `limit` of them: the newest.
@@ -178,12 +177,18 @@ impl Store {
         Ok((head, drive, Found { visible, conditions: Vec::new(), binds }))
     }
 
-    /// How many rows a statement finds, up to [`COUNT_CAP`].
-    pub(super) async fn count_in(&self, rows: &str, binds: Binds) -> Result<Count, StoreError> {
+    /// How many rows a statement finds, up to [`COUNT_CAP`]. `shape` says in the log of slow statements what was
+    /// counted.
+    pub(super) async fn count_in(
+        &self,
+        shape: impl FnOnce() -> String,
+        rows: &str,
+        binds: Binds,
+    ) -> Result<Count, StoreError> {
         let db = self.0.db.read();
         let text = format!("SELECT COUNT(*) AS count FROM ({rows}) AS found");
-        let row = db.query_one_raw(db::sql(db, &text, binds.into_values())).await?;
-        let counted: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0);
+        let rows = self.0.db.search(shape, db::sql(db, &text, binds.into_values())).await?;
+        let counted: i64 = rows.first().map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0);
         Ok(Count { value: counted.min(COUNT_CAP), capped: counted > COUNT_CAP })
     }
 }

@@ -3,6 +3,7 @@
 //! - `new`, `register`, `log`: what a version is made from, and how it gets in.
 //! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
 //! - `maps`: the same as one text a version, for output.
+//! - `matching`: the row numbers that a filter finds. `audience`: for whom a version's rows are.
 //! - `find`, `compile`, `conditions`, `order`, `cursor`: the filtered, ordered page.
 //! - `plan`: which index a page is come by.
 //! - `edit`: what may still change, and deletion.
@@ -10,6 +11,7 @@
 //! To filter by one more thing: a variant in `nunatak_domain::filter::VersionFilter`, an arm in `compile`,
 //! an arm in the naive evaluator of `src/versions/tests/naive.rs`.
 
+pub(crate) mod audience;
 mod compile;
 mod conditions;
 mod cursor;
@@ -17,6 +19,7 @@ mod edit;
 mod find;
 mod log;
 pub(crate) mod maps;
+pub(crate) mod matching;
 mod new;
 mod order;
 mod plan;
@@ -24,7 +27,7 @@ pub(crate) mod read;
 mod record;
 pub(crate) mod register;
 pub(crate) mod sql;
-mod values;
+pub(crate) mod values;
 
 pub(crate) use conditions::escape;
 pub use edit::VersionChange;

@@ -178,7 +178,7 @@ impl Store {
         let (visible, mut binds) = visible(self, actor);
         let condition = format!("{visible} AND versions.parent_row = {}", binds.bind(parent.row));
         let rows = format!("SELECT 1 FROM versions WHERE {condition} LIMIT {}", super::COUNT_CAP + 1);
-        self.count_in(&rows, binds).await
+        self.count_in(|| "count children".to_owned(), &rows, binds).await
     }
 
     /// The large documents of some versions.

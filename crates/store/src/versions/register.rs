@@ -1,6 +1,8 @@
 use std::collections::HashSet;
 
-use nunatak_domain::{DatasetVersionId, Key, KeyKind, ModelId, Problem, ProjectId, Scalar, VersionId, VersionStatus};
+use nunatak_domain::{
+    DatasetVersionId, Key, KeyKind, ModelId, Problem, ProjectId, Scalar, VersionId, VersionStatus, Visibility,
+};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
@@ -8,7 +10,7 @@ use sea_orm::{
 };
 
 use super::{
-    DatasetOrigin, NewVersion, VersionRecord, maps,
+    DatasetOrigin, NewVersion, VersionRecord, audience, maps,
     sql::{ensure_keys, plain_text},
     values,
 };
@@ -55,6 +57,9 @@ impl Store {
         let measured = metrics::insert_first(txn, place, &points, measured).await?;
         maps::insert(txn, row.row_id, (&new.hyperparameters, &new.parameters, measured)).await?;
         tags::attach(txn, &tag_ids, row.row_id).await?;
+        if new.visibility == Visibility::Private {
+            audience::settle(self, txn, row.row_id).await?;
+        }
         figures::insert(self, txn, figures::Owner::Version(row.row_id), &new.figures).await?;
         VersionRecord::of(row, project)
     }

@@ -12,10 +12,10 @@ use super::sql::{insert_rows, plain_text};
 /// PostgreSQL refuses index entries above 2.7 kB: only this many characters of a string are indexed.
 pub(crate) const HEAD_CHARS: usize = 200;
 
-const NUMBER: i16 = 0;
-const STRING: i16 = 1;
+pub(crate) const NUMBER: i16 = 0;
+pub(crate) const STRING: i16 = 1;
 pub(crate) const BOOLEAN: i16 = 2;
-const JSON: i16 = 3;
+pub(crate) const JSON: i16 = 3;
 
 /// The indexed beginning of a string.
 pub(crate) fn head(text: &str) -> &str {
@@ -72,7 +72,7 @@ fn columns(value: &Scalar) -> (i16, Option<f64>, Option<String>, Option<String>)
 }
 
 /// The value that a row keeps.
-pub(super) fn scalar(kind: i16, number: Option<f64>, text: Option<String>) -> Scalar {
+pub(crate) fn scalar(kind: i16, number: Option<f64>, text: Option<String>) -> Scalar {
     let text = text.unwrap_or_default();
     match kind {
         NUMBER => Scalar::Number(number.unwrap_or(f64::NAN)),

@@ -1,7 +1,9 @@
 //! The compiled filter and order against a naive evaluation of the same in memory.
 
+mod facets;
 mod naive;
 mod random;
+mod summaries;
 mod world;
 
 use nunatak_domain::{

@@ -1,0 +1,82 @@
+//! What the database is asked, in numbers.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use sea_orm::{DatabaseBackend, DatabaseConnection};
+
+use crate::Store;
+
+/// Counted since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    statements: AtomicU64,
+    failed: AtomicU64,
+    slow: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Meter {
+    pub(crate) fn statement(&self, elapsed: Duration, failed: bool) {
+        self.statements.fetch_add(1, Relaxed);
+        self.failed.fetch_add(u64::from(failed), Relaxed);
+        self.micros.fetch_add(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(crate) fn slow(&self) {
+        self.slow.fetch_add(1, Relaxed);
+    }
+}
+
+/// What the database was asked since the start, and its connections now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreStats {
+    pub statements: u64,
+    pub failed: u64,
+    /// Those that went to the log of slow statements.
+    pub slow: u64,
+    /// All statements' time together.
+    pub busy: Duration,
+    pub pools: Vec<PoolStats>,
+}
+
+/// The connections of one pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolStats {
+    /// `all` on PostgreSQL; `read` and `write` on SQLite.
+    pub name: &'static str,
+    pub open: usize,
+    /// Of the open ones, those that nobody uses.
+    pub idle: usize,
+    pub max: usize,
+}
+
+impl PoolStats {
+    pub(crate) fn of(name: &'static str, pool: &DatabaseConnection) -> Self {
+        let (open, idle, max) = if pool.get_database_backend() == DatabaseBackend::Postgres {
+            let pool = pool.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        } else {
+            let pool = pool.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        };
+        Self { name, open: open as usize, idle, max: max as usize }
+    }
+}
+
+impl Store {
+    /// What the database was asked so far, and how its pools stand.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        let (meter, pools) = self.0.db.stats();
+        StoreStats {
+            statements: meter.statements.load(Relaxed),
+            failed: meter.failed.load(Relaxed),
+            slow: meter.slow.load(Relaxed),
+            busy: Duration::from_micros(meter.micros.load(Relaxed)),
+            pools,
+        }
+    }
+}

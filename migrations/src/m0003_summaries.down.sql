@@ -1,0 +1,14 @@
+DROP INDEX versions_private_model;
+DROP INDEX versions_private_branch;
+DROP INDEX versions_private_author;
+DROP INDEX versions_public_model;
+DROP INDEX versions_public_branch;
+DROP INDEX versions_public_author;
+DROP INDEX version_tags_audience;
+DROP INDEX metrics_audience;
+DROP INDEX parameters_audience;
+DROP INDEX hyperparameters_audience;
+ALTER TABLE version_tags DROP COLUMN audience;
+ALTER TABLE metrics DROP COLUMN audience;
+ALTER TABLE parameters DROP COLUMN audience;
+ALTER TABLE hyperparameters DROP COLUMN audience;
