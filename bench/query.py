@@ -63,14 +63,21 @@ def main():
     from query_bench import session
 
     options.only = [name for name in options.only.split(",") if name]
-    results, text = session.run(options)
-    if results:
-        file = places.BENCH / f"query-{options.versions}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-        file.write_text(json.dumps(results, indent=1))
-        places.say(f"the figures are in {file.relative_to(places.ROOT)}")
-        if options.markdown:
-            options.markdown.write_text(text)
-        print(text)
+    results = {}
+    try:
+        session.run(options, results)
+    finally:
+        if results:
+            save(options, results, session.text(results, options.since))
+
+
+def save(options, results, text):
+    file = places.BENCH / f"query-{options.versions}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    file.write_text(json.dumps(results, indent=1))
+    places.say(f"the figures are in {file.relative_to(places.ROOT)}")
+    if options.markdown:
+        options.markdown.write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,10 @@ from .places import say
 LOADED = ["users", "memberships", "workspaces", "projects", "keys", "tags", "models", "versions", "hyperparameters",
           "metrics", "metric_points", "version_tags", "version_maps"]
 
+VALUE_COLUMNS = "(version_row, key_id, project_row, kind, number, text, text_head)"
+METRIC_COLUMNS = "(version_row, key_id, project_row, last, last_step, last_at, min, max, best, points)"
+POINT_COLUMNS = "(version_row, key_id, step, at, value)"
+
 
 def small_tables(records):
     """Everything but what hangs on versions: (table, columns, rows)."""
@@ -85,20 +89,20 @@ def postgres(server, database, records):
             JOIN bench.word d ON d.kind = 'detector' AND d.number = r.detector
             JOIN bench.word b ON b.kind = 'branch' AND b.number = r.branch
             JOIN bench.word a ON a.kind = 'author' AND a.number = r.author ORDER BY r.row_id""",
-        f"""INSERT INTO hyperparameters (version_row, key_id, project_row, kind, number, text, text_head)
+        f"""INSERT INTO hyperparameters {VALUE_COLUMNS}
             SELECT r.row_id, k.key, r.project_row, k.kind, k.number, k.text, k.head
             FROM bench.record r CROSS JOIN LATERAL (VALUES {hyper}) AS k (key, kind, number, text, head)""",
-        f"""INSERT INTO metrics (version_row, key_id, project_row, last, last_step, last_at, min, max, best, points)
+        f"""INSERT INTO metrics {METRIC_COLUMNS}
             SELECT r.row_id, k.key, r.project_row, k.value, 0, r.at, k.value, k.value, k.value, 1
             FROM bench.record r CROSS JOIN LATERAL (VALUES {metrics}) AS k (key, value)""",
-        f"""INSERT INTO metrics (version_row, key_id, project_row, last, last_step, last_at, min, max, best, points)
+        f"""INSERT INTO metrics {METRIC_COLUMNS}
             SELECT p.row_id, {curve}, r.project_row, (array_agg(p.value ORDER BY p.step DESC))[1], max(p.step), max(p.at),
               min(p.value), max(p.value), max(p.value), count(*)
             FROM bench.point p JOIN bench.record r USING (row_id) GROUP BY p.row_id, r.project_row""",
-        f"""INSERT INTO metric_points (version_row, key_id, step, at, value)
+        f"""INSERT INTO metric_points {POINT_COLUMNS}
             SELECT r.row_id, k.key, 0, r.at, k.value
             FROM bench.record r CROSS JOIN LATERAL (VALUES {metrics}) AS k (key, value)""",
-        f"""INSERT INTO metric_points (version_row, key_id, step, at, value)
+        f"""INSERT INTO metric_points {POINT_COLUMNS}
             SELECT row_id, {curve}, step, at, value FROM bench.point""",
         f"""INSERT INTO version_tags (tag_id, version_row{name_id})
             SELECT t.id, r.row_id{name_value} FROM bench.record r
@@ -149,10 +153,10 @@ def sqlite(path, records):
     _sqlite_chunk(db, chunk, has_maps)
     curves = [(row, min(v), max(v), v[-1]) for row, v in zip(records.series_rows, records.series)]
     curve, last = shape.METRIC_ID[shape.SERIES], shape.SERIES_POINTS - 1
-    db.executemany("INSERT INTO metrics VALUES (?,?,?,?,?,?,?,?,?,?)",
+    db.executemany(f"INSERT INTO metrics {METRIC_COLUMNS} VALUES (?,?,?,?,?,?,?,?,?,?)",
                    [(row, curve, int(records.project[row - 1]), end, last, shape.created_at(row) + last, low, high, high, last + 1)
                     for row, low, high, end in curves])
-    db.executemany(f"INSERT INTO metric_points VALUES (?,{curve},?,?,?)", series_rows(records))
+    db.executemany(f"INSERT INTO metric_points {POINT_COLUMNS} VALUES (?,{curve},?,?,?)", series_rows(records))
     db.execute("COMMIT")
     say(f"making {len(indexes)} indexes")
     for _, definition, _ in indexes:
@@ -173,12 +177,12 @@ def _sqlite_chunk(db, chunk, has_maps):
         "detector_version, git_branch, created_by, created_at, updated_at) VALUES (?,?,?,?,?,1,0,'',?,'1.0.0',?,?,?,?)",
         [(r[0], bytes.fromhex(r[1].replace("-", "")), r[3], uuid.UUID(int=shape.model_id(r[4])).bytes, r[5],
           shape.DETECTORS[r[7]], shape.BRANCHES[r[8]], authors[r[6]], r[2], r[2]) for r in chunk])
-    db.executemany("INSERT INTO hyperparameters VALUES (?,?,?,?,?,?,?)",
+    db.executemany(f"INSERT INTO hyperparameters {VALUE_COLUMNS} VALUES (?,?,?,?,?,?,?)",
                    [(r[0], key, r[3], 1, None, r[place], r[place]) if text else (r[0], key, r[3], 0, r[place], None, None)
                     for r in chunk for place, key, text in keys])
-    db.executemany("INSERT INTO metrics VALUES (?,?,?,?,0,?,?,?,?,1)",
+    db.executemany(f"INSERT INTO metrics {METRIC_COLUMNS} VALUES (?,?,?,?,0,?,?,?,?,1)",
                    [(r[0], key, r[3], r[place], r[2], r[place], r[place], r[place]) for r in chunk for place, key in metrics])
-    db.executemany("INSERT INTO metric_points VALUES (?,?,0,?,?)",
+    db.executemany(f"INSERT INTO metric_points {POINT_COLUMNS} VALUES (?,?,0,?,?)",
                    [(r[0], key, r[2], r[place]) for r in chunk for place, key in metrics])
     offsets = (0, len(shape.TEAMS), len(shape.TEAMS) + len(shape.DATASETS))
     first = shape.TAG_NAME_ID[shape.TAGS[0]]

@@ -55,10 +55,9 @@ class NunatakSide:
         return workload.check(p, records, data), size
 
 
-def measure(sides, limit, records, chosen, options, directory):
-    """{workload: {side: {clients: figures}}}. Sides take turns, so that a noisy machine disturbs all alike."""
+def measure(results, sides, limit, records, chosen, options, directory):
+    """Fills {workload: {side: {clients: figures}}}. Sides take turns, so that a noisy machine disturbs all alike."""
     asked = [Questions(side, directory, records) for side in sides]
-    results = {}
     for workload in chosen:
         drawn = workload.drawn(records)
         row = results[workload.name] = {}
@@ -80,4 +79,3 @@ def measure(sides, limit, records, chosen, options, directory):
                 row.setdefault(name, {})[str(clients)] = found
         say(f"{workload.name} " + ", ".join(
             f"{name} {cells['1']['p50']:.2f} ms {cells['8']['rps']:.0f}/s" for name, cells in row.items()))
-    return results

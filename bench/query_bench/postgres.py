@@ -18,7 +18,7 @@ SETTINGS = {
     "effective_cache_size": "12GB",
     "work_mem": "32MB",
     "maintenance_work_mem": "1GB",
-    "max_wal_size": "8GB",
+    "max_wal_size": "3GB",
     "checkpoint_timeout": "30min",
     "wal_level": "minimal",
     "max_wal_senders": 0,

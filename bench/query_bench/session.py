@@ -9,22 +9,23 @@ from .prepare import Prepared
 from .workloads import WORKLOADS
 
 
-def run(options):
+def run(options, results):
+    """Fills `results` as it goes: a run that fails late has measured something, too."""
     prepared = Prepared(options)
     try:
-        return _run(options, prepared)
+        _run(options, prepared, results)
     finally:
         prepared.stop()
 
 
-def _run(options, prepared):
+def _run(options, prepared, results):
     work = prepared.directory / "work"
     chosen = [workload for workload in WORKLOADS if not options.only or workload.name in options.only]
     logs = options.log and (not options.only or "log" in options.only)
     prepared.fill_postgres()
     if options.explain:
         explain.explain(prepared, chosen, options.explain)
-        return None, ""
+        return
     if options.sqlite:
         prepared.fill_sqlite()
     if options.limit:
@@ -45,17 +46,17 @@ def _run(options, prepared):
     try:
         everybody = sides + [mlflow] if mlflow else sides
         hand_written = limit.Limit(prepared.postgres, "nunatak", work, prepared.records) if options.limit else None
-        results = {"versions": options.versions, "seconds": options.seconds, "at": time.strftime("%Y-%m-%d %H:%M")}
-        results["search"] = measure(everybody, hand_written, prepared.records, chosen, options, work)
+        results |= {"versions": options.versions, "seconds": options.seconds, "at": time.strftime("%Y-%m-%d %H:%M"),
+                    "search": {}, "log": {}, "memory": {}}
+        measure(results["search"], everybody, hand_written, prepared.records, chosen, options, work)
         if logs:
-            results["log"] = writes.measure(servers, mlflow, prepared.postgres, options, work)
-        results["memory"] = {server.name: server.memory_mb() for server in servers}
+            writes.measure(results["log"], servers, mlflow, prepared.postgres, options, work)
+        results["memory"].update({server.name: server.memory_mb() for server in servers})
         if options.keep:
             _keep(servers)
     finally:
         if mlflow:
             mlflow.stop()
-    return results, _text(results, options.since)
 
 
 def _keep(servers):
@@ -68,7 +69,8 @@ def _keep(servers):
         pass
 
 
-def _text(results, since):
+def text(results, since):
+    """The tables in Markdown."""
     search = results["search"]
     sides = [side for side in ("PostgreSQL", "SQLite", "SQL limit", "MLflow") if any(side in row for row in search.values())]
     parts = [f"`query`, {results['at']}, {results['versions']:,} versions, ms:"]
