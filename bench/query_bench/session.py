@@ -36,6 +36,7 @@ def _run(options, prepared, results):
         say("MLflow cannot be installed: going on without it")
     if python:
         prepared.fill_mlflow(python)
+    prepared.warm()
     servers = []
     if options.postgres:
         servers.append(prepared.on_postgres.start())

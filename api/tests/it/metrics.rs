@@ -70,7 +70,7 @@ async fn fields_that_return_objects_and_their_batches_are_timed() {
     for number in 0..3 {
         crate::versions::log(&app, &ada, &project, json!({ "metrics": [{ "key": "auc", "value": number }] })).await;
     }
-    let query = "{ versions { nodes { number description model { name } metrics { key last } } } }";
+    let query = "{ versions { nodes { number description model { name } metrics { key last } figures { name } } } }";
     app.ok(Some(&ada.token), query, json!({})).await;
     let text = read(&app, &metrics).await;
     let resolver = |field: &str| format!("nunatak_graphql_resolver_duration_seconds_count{{field=\"{field}\"}}");
@@ -79,7 +79,7 @@ async fn fields_that_return_objects_and_their_batches_are_timed() {
     for leaf in ["Version.number", "Version.description", "VersionConnection.nodes"] {
         assert!(!text.contains(leaf), "{leaf} does no work of its own");
     }
-    let loader = "{loader=\"MetricsOf\"}";
+    let loader = "{loader=\"FiguresOf\"}";
     assert_eq!(value(&text, &format!("nunatak_loader_batch_keys_sum{loader}")), 3.0);
     assert_eq!(value(&text, &format!("nunatak_loader_batch_keys_count{loader}")), 1.0);
     assert_eq!(value(&text, &format!("nunatak_loader_duration_seconds_count{loader}")), 1.0);

@@ -89,6 +89,7 @@ pub(crate) struct Db {
     write: DatabaseConnection,
     meter: Arc<Meter>,
     slow: Option<Arc<SlowLog>>,
+    unwatched: DatabaseConnection,
 }
 
 impl Db {
@@ -126,6 +127,7 @@ impl Db {
 
     fn watched(mut read: DatabaseConnection, mut write: DatabaseConnection, options: &StoreOptions) -> Self {
         let meter: Arc<Meter> = Arc::default();
+        let unwatched = read.clone();
         let slow = options.slow.map(|slow| SlowLog::new(slow, read.clone(), meter.clone()));
         for pool in [&mut read, &mut write] {
             let (meter, slow, watch) = (meter.clone(), slow.clone(), options.watch.clone());
@@ -139,7 +141,12 @@ impl Db {
                 }
             });
         }
-        Self { read, write, meter, slow }
+        Self { read, write, meter, slow, unwatched }
+    }
+
+    /// For what the server reads to know the database, on behalf of no request.
+    pub(crate) fn unwatched(&self) -> &DatabaseConnection {
+        &self.unwatched
     }
 
     pub(crate) fn read(&self) -> &DatabaseConnection {

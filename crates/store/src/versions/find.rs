@@ -88,7 +88,8 @@ impl Store {
             Query { head, segments: &segments, found: &found, page, maps: with_maps, postgres: target.postgres };
         let text = query.text(start, beyond.as_deref());
         let shape = || search_shape(filter, orders);
-        let rows = self.0.db.search(shape, db::sql(db, &text, found.binds.into_values())).await?;
+        let (text, values) = found.binds.clone().finish(&text);
+        let rows = self.0.db.search(shape, db::sql(db, &text, values)).await?;
         let columns = &segments[0].columns;
         let read = if with_maps { VersionRecord::read_with_maps } else { VersionRecord::read };
         let records = rows.iter().map(|row| Ok((Cursor::of(row, columns, &hash)?, read(row)?)));
@@ -187,7 +188,8 @@ impl Store {
     ) -> Result<Count, StoreError> {
         let db = self.0.db.read();
         let text = format!("SELECT COUNT(*) AS count FROM ({rows}) AS found");
-        let rows = self.0.db.search(shape, db::sql(db, &text, binds.into_values())).await?;
+        let (text, values) = binds.finish(&text);
+        let rows = self.0.db.search(shape, db::sql(db, &text, values)).await?;
         let counted: i64 = rows.first().map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0);
         Ok(Count { value: counted.min(COUNT_CAP), capped: counted > COUNT_CAP })
     }

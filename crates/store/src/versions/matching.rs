@@ -16,6 +16,7 @@ pub(crate) async fn newest_matching(
 ) -> Result<Vec<i64>, StoreError> {
     let (text, binds) = store.matching(actor, filter, limit.into()).await?;
     let shape = || format!("newest {}", filter.shape());
-    let rows = store.0.db.search(shape, db::sql(store.0.db.read(), &text, binds.into_values())).await?;
+    let (text, values) = binds.finish(&text);
+    let rows = store.0.db.search(shape, db::sql(store.0.db.read(), &text, values)).await?;
     Ok(rows.iter().map(|row| row.try_get("", "row_id")).collect::<Result<_, _>>()?)
 }

@@ -38,6 +38,29 @@ impl Binds {
         embedded
     }
 
+    /// The finished statement with the values that it refers to, numbered as they come. Values that were bound for
+    /// a part that was not needed go: a database that remembers the text takes no other number of them.
+    pub(crate) fn finish(self, text: &str) -> (String, Vec<Value>) {
+        let mut places = vec![0; self.0.len() + 1];
+        let mut values = Vec::with_capacity(self.0.len());
+        let mut parts = text.split('$');
+        let mut finished = parts.next().unwrap_or_default().to_owned();
+        finished.reserve(text.len());
+        for part in parts {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            let number: usize = part[..digits].parse().unwrap_or(0);
+            if let (Some(place), Some(value)) = (places.get_mut(number), self.0.get(number.wrapping_sub(1))) {
+                if *place == 0 {
+                    values.push(value.clone());
+                    *place = values.len();
+                }
+                finished.push_str(&format!("${place}"));
+            }
+            finished.push_str(&part[digits..]);
+        }
+        (finished, values)
+    }
+
     pub(crate) fn into_values(self) -> Vec<Value> {
         self.0
     }

@@ -86,7 +86,8 @@ impl Store {
         }
         let db = self.0.db.read();
         let text = format!("SELECT {}", columns.join(", "));
-        let row = db.query_one_raw(db::sql(db, &text, binds.into_values())).await?;
+        let (text, values) = binds.finish(&text);
+        let row = db.query_one_raw(db::sql(db, &text, values)).await?;
         for place in unknown {
             let count = row.as_ref().and_then(|row| row.try_get("", &format!("n{place}")).ok()).unwrap_or(BOUND + 1);
             remember(&counts.conditions, name(place), count);

@@ -159,7 +159,7 @@ impl Store {
     }
 
     async fn draw_sample(&self) -> Result<Arc<Sample>, StoreError> {
-        let db = self.0.db.read();
+        let db = self.0.db.unwatched();
         let row = db.query_one_raw(db::sql(db, "SELECT MAX(row_id) AS newest FROM versions", vec![])).await?;
         let newest: i64 = row.and_then(|row| row.try_get("", "newest").ok()).unwrap_or(0);
         let drawn = if newest <= SMALL { Vec::new() } else { draw(self, &places(newest)).await? };
@@ -202,7 +202,7 @@ async fn draw(store: &Store, rows: &[i64]) -> Result<Vec<Drawn>, StoreError> {
         maps = maps::columns(store.0.db.is_postgres()),
         join = maps::JOIN,
     );
-    let db = store.0.db.read();
+    let db = store.0.db.unwatched();
     let rows = db.query_all_raw(db::sql(db, &text, values)).await?;
     let read = |row: &QueryResult| {
         let record = VersionRecord::read_with_maps(row)?;
@@ -221,7 +221,7 @@ async fn draw(store: &Store, rows: &[i64]) -> Result<Vec<Drawn>, StoreError> {
 }
 
 async fn texts(store: &Store, text: &str, values: Vec<sea_orm::Value>) -> Result<HashMap<i64, Vec<String>>, DbErr> {
-    let db = store.0.db.read();
+    let db = store.0.db.unwatched();
     let mut found: HashMap<i64, Vec<String>> = HashMap::new();
     for row in db.query_all_raw(db::sql(db, text, values)).await? {
         found.entry(row.try_get("", "version_row")?).or_default().push(row.try_get("", "name")?);
