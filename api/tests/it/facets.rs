@@ -226,7 +226,7 @@ async fn each_part_is_one_statement_and_only_if_it_is_asked_for() {
 }
 
 /// Copies the versions that are there `times` times, past the API: ten thousand requests would take minutes.
-async fn multiply(app: &TestApp, times: i64) {
+pub(crate) async fn multiply(app: &TestApp, times: i64) {
     let db = app.db.connect().await;
     let id = if app.db.is_postgres() { "gen_random_uuid()" } else { "randomblob(16)" };
     let columns = "project_row, model_id, status, visibility, description, created_by, created_at, updated_at";

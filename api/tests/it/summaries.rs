@@ -4,7 +4,7 @@ use nunatak_test_support::{TestApp, TestUser};
 use serde_json::{Value, json};
 
 use crate::{
-    facets::member,
+    facets::{member, multiply},
     versions::{log, project},
 };
 
@@ -150,4 +150,18 @@ async fn the_summaries_of_five_projects_take_as_many_statements_as_that_of_one()
     };
     let (one, five) = (count(1).await, count(5).await);
     assert_eq!(one.len(), five.len(), "one: {one:#?}\nfive: {five:#?}");
+}
+
+/// The rows of so large a model are not marked when it goes; what they say about it is asked of its versions.
+#[tokio::test]
+async fn a_large_model_that_was_deleted_leaves_nothing() {
+    let (app, ada) = TestApp::with_user().await;
+    let project = project(&app, &ada).await;
+    let model = log(&app, &ada, &project, everywhere("gone", "PUBLIC")).await["version"]["model"]["id"].take();
+    multiply(&app, 1_000).await;
+    let before = summary(&app, &ada, &project).await;
+    assert_eq!((&before["tags"]["nodes"], &before["versionCount"]["value"]), (&json!(["gone"]), &json!(1_001)));
+    let delete = "mutation ($m: ID!) { deleteModel(input: {id: $m}) { userErrors { code } } }";
+    app.ok(Some(&ada.token), delete, json!({ "m": model })).await;
+    assert_eq!(summary(&app, &ada, &project).await, of(&[], &[]));
 }

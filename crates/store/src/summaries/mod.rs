@@ -59,8 +59,8 @@ impl Store {
             SummaryList::ParameterKeys => keys::seen("parameters", &mut scope),
             SummaryList::MetricKeys => keys::seen("metrics", &mut scope),
             SummaryList::Tags => keys::tags_seen(&mut scope),
-            SummaryList::ModelNames => versions::models_seen(&mut scope),
-            SummaryList::GitBranches => versions::branches_seen(&mut scope),
+            SummaryList::ModelNames => versions::models_seen(&scope),
+            SummaryList::GitBranches => versions::branches_seen(&scope),
         };
         self.first_seen(scope, &seen, "value", first).await
     }
@@ -75,8 +75,8 @@ impl Store {
         projects: &[ProjectId],
         first: u32,
     ) -> Result<HashMap<ProjectId, Top<UserId>>, StoreError> {
-        let mut scope = Scope::of(self, actor, projects);
-        let seen = versions::contributors_seen(&mut scope);
+        let scope = Scope::of(self, actor, projects);
+        let seen = versions::contributors_seen(&scope);
         let found = self.first_seen::<Uuid>(scope, &seen, "login", first).await?;
         let users = |top: Top<Uuid>| Top { items: top.items.into_iter().map(UserId).collect(), has_more: top.has_more };
         Ok(found.into_iter().map(|(project, top)| (project, users(top))).collect())
@@ -91,8 +91,8 @@ impl Store {
         actor: &Actor,
         projects: &[ProjectId],
     ) -> Result<HashMap<ProjectId, Count>, StoreError> {
-        let mut scope = Scope::of(self, actor, projects);
-        let counted = versions::counted(&mut scope);
+        let scope = Scope::of(self, actor, projects);
+        let counted = versions::counted(&scope);
         let text = format!("WITH RECURSIVE {}{counted}", scope.table);
         let db = self.0.db.read();
         let mut found: HashMap<ProjectId, i64> = HashMap::new();

@@ -42,7 +42,7 @@ fn public(column: &str) -> String {
     walk.text()
 }
 
-pub(super) fn branches_seen(scope: &mut Scope) -> String {
+pub(super) fn branches_seen(scope: &Scope) -> String {
     let private = Walk {
         name: "private",
         from: "authors",
@@ -62,7 +62,7 @@ pub(super) fn branches_seen(scope: &mut Scope) -> String {
 }
 
 /// The models of which a version is visible.
-pub(super) fn models_seen(scope: &mut Scope) -> String {
+pub(super) fn models_seen(scope: &Scope) -> String {
     let me = &scope.me;
     let found =
         |which: &str| format!("(SELECT 1 FROM versions x WHERE x.model_id = o.id AND {which} LIMIT 1) IS NOT NULL");
@@ -77,7 +77,7 @@ pub(super) fn models_seen(scope: &mut Scope) -> String {
 }
 
 /// Those who made a visible version, with their logins.
-pub(super) fn contributors_seen(scope: &mut Scope) -> String {
+pub(super) fn contributors_seen(scope: &Scope) -> String {
     format!(
         "{}, {}, makers AS (SELECT project_row, value FROM public WHERE value IS NOT NULL \
          UNION SELECT a.project_row, a.author FROM authors a WHERE (SELECT 1 FROM versions x \
@@ -89,7 +89,7 @@ pub(super) fn contributors_seen(scope: &mut Scope) -> String {
 }
 
 /// How many public versions, and how many private ones of each author, a row each.
-pub(super) fn counted(scope: &mut Scope) -> String {
+pub(super) fn counted(scope: &Scope) -> String {
     let rows = COUNT_CAP + 1;
     let count =
         |which: &str| format!("(SELECT COUNT(*) FROM (SELECT 1 FROM versions x WHERE {which} LIMIT {rows}) AS found)");

@@ -96,8 +96,10 @@ async fn something_changes(world: &mut World, random: &mut StdRng, place: usize)
     }
 }
 
+type Sees = fn(&Fake) -> bool;
+
 /// Who looks, and whether that one sees a version.
-fn lookers(world: &World) -> [(Actor, fn(&Fake) -> bool); 4] {
+fn lookers(world: &World) -> [(Actor, Sees); 4] {
     let user = |number: u128, login: &str| Actor::User {
         id: world::id(number),
         login: login.to_owned(),
@@ -158,7 +160,7 @@ const LISTS: &[(SummaryList, Words)] = &[
 
 fn listed(
     world: &World,
-    sees: fn(&Fake) -> bool,
+    sees: Sees,
     first: usize,
     words: impl Fn(&Fake) -> Vec<String>,
 ) -> HashMap<ProjectId, Top<String>> {
