@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::versions::{log, project};
 
+/// Key id, key, last, its step and time, min, max, points: an entry of `version_maps.metrics`.
+type KeptText = (i64, String, Value, i64, i64, Value, Value, i64);
+
 const NOTE: &str = "mutation ($id: ID!, $metrics: [MetricPointInput!]!) {
     logMetrics(input: {version: $id, metrics: $metrics}) { version { id } userErrors { code path } }
 }";
@@ -81,7 +84,7 @@ async fn check_text(app: &TestApp, metrics: &[Value]) {
     let rows = db.query_all_raw(statement).await.unwrap();
     let [row] = &rows[..] else { panic!("{} versions", rows.len()) };
     let text: String = row.try_get("", "metrics").unwrap();
-    let kept: Vec<(i64, String, Value, i64, i64, Value, Value, i64)> = serde_json::from_str(&text).unwrap();
+    let kept: Vec<KeptText> = serde_json::from_str(&text).unwrap();
     let number = |value: &Value| match value {
         Value::String(text) => text.parse().unwrap(),
         value => value.as_f64().unwrap_or(f64::NAN),

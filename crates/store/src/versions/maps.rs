@@ -162,7 +162,9 @@ pub(super) fn rows() -> Rows {
 pub(super) fn push(
     rows: &mut Rows,
     version_row: i64,
-    (hyperparameters, parameters, metrics): (&[(Key, Scalar)], &[(Key, Scalar)], Vec<Measured>),
+    hyperparameters: &[(Key, Scalar)],
+    parameters: &[(Key, Scalar)],
+    metrics: Vec<Measured>,
 ) {
     let texts = [values_text(hyperparameters), values_text(parameters), metrics_text(metrics)];
     let [hyperparameters, parameters, metrics] = texts.map(Value::String);

@@ -178,7 +178,7 @@ impl Tables {
         values::push(&mut self.hyperparameters, place, &new.hyperparameters, &keys.hyperparameters);
         values::push(&mut self.parameters, place, &new.parameters, &keys.parameters);
         let measured = metrics::push_first(&mut self.metrics, &mut self.points, place, points, &keys.metrics);
-        maps::push(&mut self.maps, place.0, (&new.hyperparameters, &new.parameters, measured));
+        maps::push(&mut self.maps, place.0, &new.hyperparameters, &new.parameters, measured);
         tags::push(&mut self.tags, known, new.tags.iter(), place.0);
         figures::push(&mut self.figures, store, figures::Owner::Version(place.0), &new.figures)
     }
