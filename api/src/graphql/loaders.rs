@@ -9,6 +9,7 @@ use std::{
     future::Future,
     hash::Hash,
     sync::Arc,
+    time::Duration,
 };
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader, NoCache};
@@ -65,8 +66,7 @@ pub(crate) enum Loaders {
 
 /// How long a batch waits for siblings: as long as it takes to ask a hundred fields, which is ten times longer in a
 /// build that is not optimised. One that comes too late makes a batch of its own.
-const FILLING: std::time::Duration =
-    std::time::Duration::from_micros(if cfg!(debug_assertions) { 5_000 } else { 1_000 });
+const FILLING: Duration = Duration::from_micros(if cfg!(debug_assertions) { 5_000 } else { 1_000 });
 
 impl Loaders {
     pub(crate) fn for_request(store: Store, actor: Actor) -> Self {

@@ -1,3 +1,8 @@
+use nunatak_domain::{
+    Page, PageRequest, Problem,
+    filter::{MAX_ORDERS, Sort, VersionFilter, VersionOrder, search_shape},
+};
+
 use super::{
     VersionRecord,
     compile::{Keys, condition},
@@ -9,10 +14,6 @@ use super::{
     sql::{Binds, visible},
 };
 use crate::{Actor, Store, StoreError, db};
-use nunatak_domain::{
-    Page, PageRequest, Problem,
-    filter::{MAX_ORDERS, Sort, VersionFilter, VersionOrder, search_shape},
-};
 
 /// Counting stops here: a count of everything would cost more than any page.
 pub const COUNT_CAP: i64 = 10_000;
@@ -72,11 +73,7 @@ impl Store {
         let conjuncts = filter.conjuncts();
         let target = Target { keys: &keys, postgres: self.0.db.is_postgres(), filter };
         let question = Question { conjuncts: &conjuncts, orders, target, rows: page.size + 1 };
-        let plan = self.plan_or(actor, &question, way).await?;
-        let (head, drive, mut found) = self.driven(actor, &question, &plan)?;
-        let setting = Setting { question: &question, drive: &drive, backwards: page.backwards };
-        let segments = segments(setting, filter, &mut found.binds);
-        found.check_all(&question, &plan, &segments)?;
+        let (segments, mut found) = self.found(actor, &question, way, page.backwards).await?;
         let hash = hash_of(filter, orders);
         let from = page.cursor.as_ref().map(|text| Cursor::decode(text, &hash, &segments)).transpose()?;
         let start = from.as_ref().map(Cursor::segment);
@@ -84,11 +81,10 @@ impl Store {
             let segment = &segments[cursor.segment()];
             cursor.beyond(segment, page.backwards, &mut found.binds)
         });
-        let query =
-            Query { head, segments: &segments, found: &found, page, maps: with_maps, postgres: target.postgres };
+        let query = Query { segments: &segments, found: &found, page, maps: with_maps, postgres: target.postgres };
         let text = query.text(start, beyond.as_deref());
+        let (text, values) = found.binds.finish(&text);
         let shape = || search_shape(filter, orders);
-        let (text, values) = found.binds.clone().finish(&text);
         let rows = self.0.db.search(shape, db::sql(db, &text, values)).await?;
         let columns = &segments[0].columns;
         let read = if with_maps { VersionRecord::read_with_maps } else { VersionRecord::read };
@@ -122,18 +118,29 @@ impl Store {
         let target = Target { keys: &keys, postgres: self.0.db.is_postgres(), filter };
         let rows = u32::try_from(limit).unwrap_or(u32::MAX);
         let question = Question { conjuncts: &conjuncts, orders: &[], target, rows };
-        let plan = self.plan_or(actor, &question, None).await?;
-        let (head, drive, mut found) = self.driven(actor, &question, &plan)?;
-        let setting = Setting { question: &question, drive: &drive, backwards: false };
-        let segments = segments(setting, filter, &mut found.binds);
-        found.check_all(&question, &plan, &segments)?;
+        let (segments, found) = self.found(actor, &question, None, false).await?;
         let segment = &segments[0];
         let wanted = found.wanted(segment, None);
         let (source, row) = (&segment.source, &segment.row);
-        let head = head.map_or_else(String::new, |head| format!("WITH {head} "));
+        let head = found.head.as_ref().map_or_else(String::new, |head| format!("WITH {head} "));
         let text =
             format!("{head}SELECT {row} AS row_id FROM {source} WHERE {wanted} ORDER BY {row} DESC LIMIT {limit}");
         Ok((text, found.binds))
+    }
+
+    /// The list's segments, come by in the way given or in the best one, and which of their rows are wanted.
+    async fn found(
+        &self,
+        actor: &Actor,
+        question: &Question<'_>,
+        way: Option<Way>,
+        backwards: bool,
+    ) -> Result<(Vec<Segment>, Found), StoreError> {
+        let plan = self.plan_or(actor, question, way).await?;
+        let (drive, mut found) = self.driven(actor, question, &plan)?;
+        let segments = segments(Setting { question, drive: &drive, backwards }, &mut found.binds);
+        found.check_all(question, &plan, &segments)?;
+        Ok((segments, found))
     }
 
     async fn plan_or(&self, actor: &Actor, question: &Question<'_>, way: Option<Way>) -> Result<Plan, StoreError> {
@@ -146,36 +153,29 @@ impl Store {
         }
     }
 
-    /// What the statement begins with, where its rows come from, and the conditions to which it will add.
-    fn driven(
-        &self,
-        actor: &Actor,
-        question: &Question<'_>,
-        plan: &Plan,
-    ) -> Result<(Option<String>, Drive, Found), StoreError> {
+    /// Where the statement's rows come from, and the conditions to which it will add.
+    fn driven(&self, actor: &Actor, question: &Question<'_>, plan: &Plan) -> Result<(Drive, Found), StoreError> {
         let (visible, mut binds) = visible(self, actor);
-        let gathered = |select: String| Some(format!("g AS MATERIALIZED ({select})"));
-        let (head, drive) = match plan.way {
-            Way::Order => (None, Drive::Order),
+        let mut head = None;
+        let drive = match plan.way {
+            Way::Order => Drive::Order,
             Way::Walk(place) => {
                 let found = question.conjuncts.get(place).and_then(|part| walk(part, question.target, &mut binds));
-                (None, found.map_or(Drive::Order, |found| Drive::Walk(place, found)))
+                found.map_or(Drive::Order, |found| Drive::Walk(place, found))
             }
-            Way::Gather(place) => match question.conjuncts.get(place) {
-                Some(part) => {
-                    let select = gather(part, question.target, &mut binds)?;
-                    let exact = !matches!(part, VersionFilter::And(_) | VersionFilter::Or(_));
-                    let drive = if select.is_some() { Drive::Gather { place, exact } } else { Drive::Order };
-                    (select.and_then(gathered), drive)
-                }
-                None => {
-                    let select = in_scope(self, actor, &mut binds);
-                    let drive = if select.is_some() { Drive::Gather { place, exact: false } } else { Drive::Order };
-                    (select.and_then(gathered), drive)
-                }
-            },
+            Way::Gather(place) => {
+                let (select, exact) = match question.conjuncts.get(place) {
+                    Some(part) => {
+                        let exact = !matches!(part, VersionFilter::And(_) | VersionFilter::Or(_));
+                        (gather(part, question.target, &mut binds)?, exact)
+                    }
+                    None => (in_scope(self, actor, &mut binds), false),
+                };
+                head = select.map(|select| format!("g AS MATERIALIZED ({select})"));
+                if head.is_some() { Drive::Gather { place, exact } } else { Drive::Order }
+            }
         };
-        Ok((head, drive, Found { visible, conditions: Vec::new(), binds }))
+        Ok((drive, Found { head, visible, conditions: Vec::new(), binds }))
     }
 
     /// How many rows a statement finds, up to [`COUNT_CAP`]. `shape` says in the log of slow statements what was
@@ -206,6 +206,8 @@ fn check(filter: &VersionFilter, orders: &[VersionOrder]) -> Result<(), Problem>
 
 /// Which rows are wanted of those at hand.
 struct Found {
+    /// The gathered rows, `g`, where there are any.
+    head: Option<String>,
     visible: String,
     /// Conjuncts with their places, the most selective first.
     conditions: Vec<(usize, String)>,
@@ -244,7 +246,6 @@ const MAPS_OF_PAGE: &str =
 
 /// A page's statement in the making.
 struct Query<'a> {
-    head: Option<String>,
     segments: &'a [Segment],
     found: &'a Found,
     page: &'a PageRequest,
@@ -262,7 +263,7 @@ impl Query<'_> {
         }
         let rows = self.page.size + 1;
         let mut limit = rows.to_string();
-        let mut parts: Vec<String> = self.head.iter().cloned().collect();
+        let mut parts: Vec<String> = self.found.head.iter().cloned().collect();
         let mut names = Vec::new();
         for number in order.into_iter().skip_while(|number| start.is_some_and(|start| *number != start)) {
             let beyond = beyond.filter(|_| start == Some(number));

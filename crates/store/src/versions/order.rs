@@ -147,7 +147,7 @@ impl Setting<'_> {
 }
 
 /// The list that the question's orders describe, newest first where they leave a tie.
-pub(super) fn segments(setting: Setting<'_>, filter: &VersionFilter, binds: &mut Binds) -> Vec<Segment> {
+pub(super) fn segments(setting: Setting<'_>, binds: &mut Binds) -> Vec<Segment> {
     let orders = setting.question.orders;
     let mut joins = String::new();
     let mut rest = Vec::new();
@@ -158,7 +158,7 @@ pub(super) fn segments(setting: Setting<'_>, filter: &VersionFilter, binds: &mut
         rest.extend(columns);
     }
     let mut segments = match orders.first() {
-        Some(first) if keyed_first => keyed(first, filter, setting, binds),
+        Some(first) if keyed_first => keyed(first, setting, binds),
         _ => {
             let (source, row, condition, covers) = setting.versions();
             vec![Segment { source, condition, columns: Vec::new(), row, covers }]
@@ -223,7 +223,7 @@ fn joined(place: usize, order: &VersionOrder, setting: Setting<'_>, binds: &mut 
 }
 
 /// The pieces of a list that is ordered by a key first.
-fn keyed(order: &VersionOrder, filter: &VersionFilter, setting: Setting<'_>, binds: &mut Binds) -> Vec<Segment> {
+fn keyed(order: &VersionOrder, setting: Setting<'_>, binds: &mut Binds) -> Vec<Segment> {
     let Some((table, key)) = key_of(order, setting.question.target.keys) else { return Vec::new() };
     let key = binds.bind(key);
     let walked = |present: String, columns, bounds: Option<usize>| {
@@ -259,7 +259,7 @@ fn keyed(order: &VersionOrder, filter: &VersionFilter, setting: Setting<'_>, bin
             let column = aggregate_column(*aggregate);
             let value = format!("o0.{column}");
             let mut present = format!("{value} IS NOT NULL");
-            if let Some(project) = pinned_project(filter) {
+            if let Some(project) = pinned_project(setting.question.target.filter) {
                 present = format!("o0.project_row = {} AND {present}", project_row(project, binds));
             }
             let bounds = setting.question.ordered_by();

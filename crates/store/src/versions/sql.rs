@@ -28,42 +28,42 @@ impl Binds {
     pub(crate) fn embed(&mut self, text: &str, values: Vec<Value>) -> String {
         let before = self.0.len();
         self.0.extend(values);
-        let mut parts = text.split('$');
-        let mut embedded = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let digits = part.chars().take_while(char::is_ascii_digit).count();
-            let number: usize = part[..digits].parse().unwrap_or(0);
-            embedded.push_str(&format!("${}{}", number + before, &part[digits..]));
-        }
-        embedded
+        renumbered(text, |number| number + before)
     }
 
     /// The finished statement with the values that it refers to, numbered as they come. Values that were bound for
     /// a part that was not needed go: a database that remembers the text takes no other number of them.
     pub(crate) fn finish(self, text: &str) -> (String, Vec<Value>) {
-        let mut places = vec![0; self.0.len() + 1];
-        let mut values = Vec::with_capacity(self.0.len());
-        let mut parts = text.split('$');
-        let mut finished = parts.next().unwrap_or_default().to_owned();
-        finished.reserve(text.len());
-        for part in parts {
-            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-            let number: usize = part[..digits].parse().unwrap_or(0);
-            if let (Some(place), Some(value)) = (places.get_mut(number), self.0.get(number.wrapping_sub(1))) {
-                if *place == 0 {
-                    values.push(value.clone());
-                    *place = values.len();
-                }
-                finished.push_str(&format!("${place}"));
+        let mut given: Vec<_> = self.0.into_iter().map(Some).collect();
+        let mut places = vec![0; given.len() + 1];
+        let mut values = Vec::with_capacity(given.len());
+        let finished = renumbered(text, |number| {
+            if let Some(value) = given.get_mut(number - 1).and_then(Option::take) {
+                values.push(value);
+                places[number] = values.len();
             }
-            finished.push_str(&part[digits..]);
-        }
+            places.get(number).copied().unwrap_or(number)
+        });
         (finished, values)
     }
 
     pub(crate) fn into_values(self) -> Vec<Value> {
         self.0
     }
+}
+
+/// The text with other numbers in its `$n`; a number is 1 at least.
+fn renumbered(text: &str, mut new: impl FnMut(usize) -> usize) -> String {
+    let mut parts = text.split('$');
+    let mut renumbered = String::with_capacity(text.len() + 16);
+    renumbered.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let number: usize = part[..digits].parse().unwrap_or(1);
+        renumbered.push_str(&format!("${}", new(number.max(1))));
+        renumbered.push_str(&part[digits..]);
+    }
+    renumbered
 }
 
 /// The condition that `actor` may see a row of `versions`, with the values that it refers to: what a
@@ -96,4 +96,25 @@ pub(crate) fn plain_text(text: &str, field: &str) -> Result<(), Problem> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_statement_has_the_values_that_it_refers_to_and_no_others() {
+        let mut binds = Binds::default();
+        let [first, _unused, third] = ["a", "b", "c"].map(|value| binds.bind(value));
+        let text = format!("{third} = {first} OR {third} IS NULL");
+        let (text, values) = binds.finish(&text);
+        assert_eq!((text.as_str(), values), ("$1 = $2 OR $1 IS NULL", vec!["c".into(), "a".into()]));
+    }
+
+    #[test]
+    fn a_statement_is_taken_in_with_its_values() {
+        let mut binds = Binds::from(vec!["a".into(), "b".into()]);
+        assert_eq!(binds.embed("x = $2 AND y = $1", vec!["c".into(), "d".into()]), "x = $4 AND y = $3");
+        assert_eq!(binds.into_values().len(), 4);
+    }
 }

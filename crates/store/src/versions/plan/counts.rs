@@ -80,9 +80,12 @@ impl Store {
                 Some(part) => gather(part, question.target, &mut binds)?,
                 None => in_scope(self, actor, &mut binds),
             };
-            let select = select.unwrap_or_else(|| "SELECT 1".to_owned());
+            let Some(select) = select else { continue };
             let select = format!("SELECT 1 AS one FROM ({select}) AS g LIMIT {}", BOUND + 1);
             columns.push(format!("(SELECT COUNT(*) FROM ({select}) AS c) AS n{place}"));
+        }
+        if columns.is_empty() {
+            return Ok(found);
         }
         let db = self.0.db.read();
         let text = format!("SELECT {}", columns.join(", "));
