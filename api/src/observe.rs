@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Instant};
 
-use futures_util::{Stream, StreamExt, future::BoxFuture, stream};
+use futures_util::{Stream, StreamExt, stream};
 use nunatak_store::Origin;
 
 use crate::Metrics;
@@ -11,7 +11,7 @@ tokio::task_local! {
     static METRICS: Arc<Metrics>;
 }
 
-/// One operation's request and counters. A task that it starts with [`spawn`] inherits both.
+/// One operation's request and counters.
 #[derive(Debug, Clone)]
 pub(crate) struct Scope {
     origin: Origin,
@@ -50,16 +50,6 @@ impl Scope {
 fn cut(name: &str) -> &str {
     const MOST: usize = 100;
     &name[..name.floor_char_boundary(MOST)]
-}
-
-/// Starts a task that works for the same request as this one: a loader's batch.
-pub(crate) fn spawn(work: BoxFuture<'static, ()>) {
-    let Some(origin) = Origin::current() else {
-        tokio::spawn(work);
-        return;
-    };
-    let scope = Scope { origin, metrics: METRICS.try_with(Clone::clone).ok() };
-    tokio::spawn(scope.around(work));
 }
 
 /// Counts and times one batch of a loader's, named by its key type.

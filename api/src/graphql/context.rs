@@ -1,5 +1,7 @@
 //! What a resolver finds in its context.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID};
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{Problem, ids::IdError};
@@ -7,15 +9,17 @@ use nunatak_store::{Store, StoreError};
 
 use super::{
     error::ApiError,
-    loaders::{BatchKey, Loaders},
+    loaders::{BatchKey, Driver, Loaders},
 };
 use crate::{ApiState, http::auth::Credential};
 
-/// One request's, or one live connection's, own data.
+/// One operation's own data.
 pub struct RequestContext {
     pub(crate) actor: Actor,
     pub(crate) credential: Credential,
-    pub(crate) loaders: Loaders,
+    pub(crate) loaders: Arc<Loaders>,
+    /// Its answer is written by [`answer`](crate::http::answer), which takes finished JSON.
+    pub(crate) takes_json: bool,
 }
 
 impl std::fmt::Debug for RequestContext {
@@ -25,18 +29,23 @@ impl std::fmt::Debug for RequestContext {
 }
 
 impl RequestContext {
-    /// For one operation: what is loaded twice is fetched once.
+    /// For a query or mutation: what is loaded twice is fetched once.
     #[must_use]
     pub fn for_request(state: &ApiState, actor: Actor, credential: Credential) -> Self {
-        let loaders = Loaders::for_request(state.store.clone(), actor.clone());
-        Self { actor, credential, loaders }
+        let loaders = Loaders::new(state.store.clone(), actor.clone(), true);
+        Self { actor, credential, loaders, takes_json: true }
     }
 
-    /// For a connection that lives on: everything is fetched afresh.
+    /// For a subscription, or a connection of several: everything is fetched afresh.
     #[must_use]
     pub fn for_connection(state: &ApiState, actor: Actor, credential: Credential) -> Self {
-        let loaders = Loaders::for_connection(state.store.clone(), actor.clone());
-        Self { actor, credential, loaders }
+        let loaders = Loaders::new(state.store.clone(), actor.clone(), false);
+        Self { actor, credential, loaders, takes_json: false }
+    }
+
+    /// What runs the operation whose context this is.
+    pub(crate) fn driver(&self) -> Driver {
+        Driver::new(self.loaders.clone())
     }
 }
 

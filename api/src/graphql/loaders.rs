@@ -2,17 +2,22 @@
 //!
 //! To add a child: a key type in the noun's `loaders.rs` with [`BatchKey`] on it, then `ctx.load(Key(id))`.
 //! The filter is in the SQL and the actor inside the loader: a loader finds nothing that a query would not.
+//!
+//! No batch waits for a clock: the [`Driver`] polls the operation until it can do nothing more without its children,
+//! and fetches then what was asked for.
+
+mod driver;
 
 use std::{
+    any::{Any, TypeId},
     collections::{HashMap, HashSet},
     fmt,
     future::Future,
     hash::Hash,
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_graphql::dataloader::{DataLoader, HashMapCache, Loader, NoCache};
+use futures_util::future::BoxFuture;
 use nunatak_authz::Actor;
 use nunatak_domain::{ProjectId, UserId, WorkspaceId};
 use nunatak_store::{
@@ -20,7 +25,9 @@ use nunatak_store::{
     identity::UserRecord,
     organisation::{ProjectRecord, WorkspaceRecord},
 };
+use tokio::sync::oneshot;
 
+pub(crate) use self::driver::Driver;
 use super::error::ApiError;
 use crate::observe;
 
@@ -41,66 +48,139 @@ pub trait BatchKey: Clone + Eq + Hash + Send + Sync + fmt::Debug + 'static {
     ) -> impl Future<Output = Result<HashMap<Self, Self::Value>, StoreError>> + Send;
 }
 
-/// Where batches are fetched: the store, seen with one actor's eyes.
-pub(crate) struct ScopedStore {
+/// The loaders of one operation. It finds nothing unless a [`Driver`] runs it.
+pub(crate) struct Loaders {
     store: Store,
     actor: Actor,
+    /// What is loaded twice is fetched once. Not so for what is live: it outlives what it reads.
+    remembers: bool,
+    state: Mutex<State>,
 }
 
-#[async_trait::async_trait]
-impl<K: BatchKey> Loader<K> for ScopedStore {
-    type Value = K::Value;
-    type Error = Arc<StoreError>;
+#[derive(Default)]
+struct State {
+    /// A [`Kind`] for each type of key.
+    kinds: HashMap<TypeId, Box<dyn Any + Send>>,
+    /// What fetches the batches that have a key by now.
+    ready: Vec<fn(&Arc<Loaders>) -> BoxFuture<'static, ()>>,
+}
 
-    async fn load(&self, keys: &[K]) -> Result<HashMap<K, K::Value>, Self::Error> {
-        observe::batch::<K, _>(keys.len(), K::load(&self.store, &self.actor, keys)).await.map_err(Arc::new)
+impl State {
+    fn kind<K: BatchKey>(&mut self) -> &mut Kind<K> {
+        let kind = self.kinds.entry(TypeId::of::<K>()).or_insert_with(|| Box::new(Kind::<K>::default()));
+        kind.downcast_mut().expect("a kind is kept under its own type")
     }
 }
 
-/// The loaders of one request (which remember what they fetched) or of one live connection (which do not:
-/// it outlives what it reads).
-pub(crate) enum Loaders {
-    Request(DataLoader<ScopedStore, HashMapCache>),
-    Connection(DataLoader<ScopedStore, NoCache>),
+impl fmt::Debug for Loaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaders").field("actor", &self.actor).finish_non_exhaustive()
+    }
 }
 
-/// How long a batch waits for siblings: as long as it takes to ask a hundred fields, which is ten times longer in a
-/// build that is not optimised. One that comes too late makes a batch of its own.
-const FILLING: Duration = Duration::from_micros(if cfg!(debug_assertions) { 5_000 } else { 1_000 });
+type Answer<K> = Result<Option<<K as BatchKey>::Value>, Arc<StoreError>>;
+
+struct Kind<K: BatchKey> {
+    /// `None` for what was looked for and not found.
+    known: HashMap<K, Option<K::Value>>,
+    /// Who waits for what.
+    asked: HashMap<K, Vec<oneshot::Sender<Answer<K>>>>,
+}
+
+impl<K: BatchKey> Default for Kind<K> {
+    fn default() -> Self {
+        Self { known: HashMap::new(), asked: HashMap::new() }
+    }
+}
 
 impl Loaders {
-    pub(crate) fn for_request(store: Store, actor: Actor) -> Self {
-        Self::Request(
-            DataLoader::with_cache(ScopedStore { store, actor }, observe::spawn, HashMapCache::default())
-                .delay(FILLING),
-        )
+    pub(crate) fn new(store: Store, actor: Actor, remembers: bool) -> Arc<Self> {
+        Arc::new(Self { store, actor, remembers, state: Mutex::default() })
     }
 
-    pub(crate) fn for_connection(store: Store, actor: Actor) -> Self {
-        Self::Connection(DataLoader::with_cache(ScopedStore { store, actor }, observe::spawn, NoCache).delay(FILLING))
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) async fn load<K: BatchKey>(&self, key: K) -> Result<Option<K::Value>, ApiError> {
-        let loaded = match self {
-            Self::Request(loader) => loader.load_one(key).await,
-            Self::Connection(loader) => loader.load_one(key).await,
+        let answer = {
+            let mut state = self.state();
+            let kind = state.kind::<K>();
+            if let Some(known) = kind.known.get(&key) {
+                return Ok(known.clone());
+            }
+            let first = kind.asked.is_empty();
+            let (sender, answer) = oneshot::channel();
+            kind.asked.entry(key).or_default().push(sender);
+            if first {
+                state.ready.push(Self::batch::<K>);
+            }
+            answer
         };
-        loaded.map_err(ApiError::Batch)
+        // A batch is dropped together with the operation that waits for it, or answers.
+        answer.await.unwrap_or(Ok(None)).map_err(ApiError::Batch)
     }
 
-    /// Fetches at once what the selection is known to ask for: nobody then waits for a batch to fill.
-    pub(crate) async fn prime<K: BatchKey>(&self, mut keys: Vec<K>) -> Result<(), ApiError> {
-        // A live connection remembers nothing.
-        let Self::Request(loader) = self else { return Ok(()) };
-        let mut seen = HashSet::with_capacity(keys.len());
-        keys.retain(|key| seen.insert(key.clone()));
+    /// Fetches everything that is asked for under keys of one kind.
+    fn batch<K: BatchKey>(self: &Arc<Self>) -> BoxFuture<'static, ()> {
+        let loaders = self.clone();
+        let asked = std::mem::take(&mut self.state().kind::<K>().asked);
+        Box::pin(async move {
+            let keys: Vec<K> = asked.keys().cloned().collect();
+            let mut found = loaders.fetch(&keys).await;
+            for (key, waiting) in asked {
+                let answer = match &mut found {
+                    Ok(found) => Ok(found.remove(&key)),
+                    Err(error) => Err(error.clone()),
+                };
+                if let (true, Ok(value)) = (loaders.remembers, &answer) {
+                    loaders.state().kind::<K>().known.insert(key, value.clone());
+                }
+                for sender in waiting {
+                    // Who no longer waits does not mind.
+                    let _ = sender.send(answer.clone());
+                }
+            }
+        })
+    }
+
+    async fn fetch<K: BatchKey>(&self, keys: &[K]) -> Result<HashMap<K, K::Value>, Arc<StoreError>> {
+        observe::batch::<K, _>(keys.len(), K::load(&self.store, &self.actor, keys)).await.map_err(Arc::new)
+    }
+
+    /// Fetches at once what the selection is known to ask for.
+    pub(crate) async fn prime<K: BatchKey>(&self, keys: Vec<K>) -> Result<(), ApiError> {
+        if !self.remembers {
+            return Ok(());
+        }
+        let keys: Vec<K> = {
+            let mut state = self.state();
+            let known = &state.kind::<K>().known;
+            let keys: HashSet<K> = keys.into_iter().filter(|key| !known.contains_key(key)).collect();
+            keys.into_iter().collect()
+        };
         if keys.is_empty() {
             return Ok(());
         }
-        let mut found = Loader::load(loader.loader(), &keys).await.map_err(ApiError::Batch)?;
-        let values = keys.into_iter().filter_map(|key| Some((key.clone(), found.remove(&key).or_else(K::absent)?)));
-        loader.feed_many(values.collect::<Vec<_>>()).await;
+        let mut found = self.fetch(&keys).await.map_err(ApiError::Batch)?;
+        let found = |key: K| {
+            let value = found.remove(&key).or_else(K::absent);
+            (key, value)
+        };
+        self.state().kind::<K>().known.extend(keys.into_iter().map(found));
         Ok(())
+    }
+
+    /// Takes in what was found on the way to something else.
+    pub(crate) fn feed<K: BatchKey>(&self, found: impl IntoIterator<Item = (K, K::Value)>) {
+        if self.remembers {
+            self.state().kind::<K>().known.extend(found.into_iter().map(|(key, value)| (key, Some(value))));
+        }
+    }
+
+    /// What is known already: `Some(None)` of what is not there, `None` of what was not looked for.
+    pub(crate) fn peek<K: BatchKey>(&self, key: &K) -> Option<Option<K::Value>> {
+        self.state().kind::<K>().known.get(key).cloned()
     }
 }
 

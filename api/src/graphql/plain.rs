@@ -1,22 +1,56 @@
-//! Lists of small objects whose fields are at hand, answered without a future a field.
+//! Lists of objects whose fields are at hand, written as JSON without a future a field.
 //!
-//! A page of fifty versions with their maps has three thousand leaves. Resolved one by one, each is an
-//! allocation and a turn of the executor, and together they cost more than the database does.
+//! A page of fifty versions with their maps has three thousand leaves. Resolved one by one, each is an allocation and
+//! a turn of the executor, and all of them are built into a tree before they are written; together they cost more
+//! than the database does. So a list whose selection asks for nothing but what is there goes into the answer as
+//! finished JSON ([`Value::Binary`], which `http::answer` writes as it is).
+//!
+//! What takes work, has arguments or directives makes the whole list go the usual way: the answer is the same.
+
+mod json;
+mod selection;
 
 use std::borrow::Cow;
 
 use async_graphql::{
-    ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-    indexmap::IndexMap,
-    parser::types::{Field, Selection, SelectionSet},
-    registry::Registry,
+    ContextSelectionSet, OutputType, Positioned, ServerResult, Value, parser::types::Field, registry::Registry,
     resolver_utils::resolve_list,
 };
 
+pub(crate) use self::{json::Json, selection::Wanted};
+use super::context::RequestContext;
+
 /// An object most of whose fields are at hand.
 pub trait Plain: OutputType {
-    /// The field of this name; `None` where it takes work or arguments: then the whole list goes the usual way.
-    fn field(&self, name: &str) -> Option<Value>;
+    /// What it is made of.
+    type Record;
+
+    fn record(&self) -> &Self::Record;
+
+    /// Writes the field's value; `None` where it takes work. Writes exactly what the field's resolver answers.
+    fn write(record: &Self::Record, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()>;
+
+    /// Whether [`write`](Plain::write) heeds the arguments of the field of this name.
+    #[must_use]
+    fn heeds_arguments(_name: &str) -> bool {
+        false
+    }
+}
+
+impl<T: Plain> Plain for &T {
+    type Record = T::Record;
+
+    fn record(&self) -> &T::Record {
+        (*self).record()
+    }
+
+    fn write(record: &T::Record, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        T::write(record, field, out)
+    }
+
+    fn heeds_arguments(name: &str) -> bool {
+        T::heeds_arguments(name)
+    }
 }
 
 /// A list of such objects.
@@ -29,65 +63,13 @@ impl<T> PlainList<T> {
     }
 }
 
-/// One field of each object: its name in the answer, and in the schema.
-type Wanted<'a> = (&'a Name, &'a str);
-
-/// The fields that a selection asks for; `None` where it asks for more than names.
-fn wanted<'a>(
-    ctx: &ContextSelectionSet<'a>,
-    type_name: &str,
-    selection: &'a SelectionSet,
-    found: &mut Vec<Wanted<'a>>,
-) -> Option<()> {
-    for selection in &selection.items {
-        let (condition, inner) = match &selection.node {
-            Selection::Field(field) => {
-                let field = &field.node;
-                let named_only = field.arguments.is_empty()
-                    && field.directives.is_empty()
-                    && field.selection_set.node.items.is_empty();
-                if !named_only {
-                    return None;
-                }
-                let key = &field.response_key().node;
-                if !found.iter().any(|(known, _)| *known == key) {
-                    found.push((key, field.name.node.as_str()));
-                }
-                continue;
-            }
-            Selection::InlineFragment(fragment) => {
-                (fragment.node.type_condition.as_ref(), &fragment.node.selection_set)
-            }
-            Selection::FragmentSpread(spread) => {
-                let fragment = ctx.query_env.fragments.get(&spread.node.fragment_name.node)?;
-                (Some(&fragment.node.type_condition), &fragment.node.selection_set)
-            }
-        };
-        if condition.is_some_and(|condition| condition.node.on.node != type_name) {
-            return None;
-        }
-        wanted(ctx, type_name, &inner.node, found)?;
-    }
-    Some(())
-}
-
 impl<T: Plain> PlainList<T> {
     fn at_hand(&self, ctx: &ContextSelectionSet<'_>) -> Option<Value> {
-        let type_name = T::type_name();
-        let mut fields = Vec::new();
-        wanted(ctx, &type_name, &ctx.item.node, &mut fields)?;
-        let object = |item: &T| {
-            let mut object = IndexMap::with_capacity(fields.len());
-            for (key, name) in &fields {
-                let value = match *name {
-                    "__typename" => Value::String(type_name.to_string()),
-                    name => item.field(name)?,
-                };
-                object.insert((*key).clone(), value);
-            }
-            Some(Value::Object(object))
-        };
-        self.0.iter().map(object).collect::<Option<Vec<_>>>().map(Value::List)
+        let request: &RequestContext = ctx.data_opt().filter(|request: &&RequestContext| request.takes_json)?;
+        let fields = selection::wanted(ctx)?;
+        let mut out = Json::new(&request.loaders);
+        out.list::<T>(self.0.iter().map(Plain::record), &fields)?;
+        Some(Value::Binary(out.finish().into()))
     }
 }
 

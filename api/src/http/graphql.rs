@@ -12,10 +12,11 @@ use poem::{
 use serde_json::json;
 
 use super::{
-    RequestId,
+    RequestId, answer,
     auth::{Credential, authenticate},
     documents, limits,
     tally::Tally,
+    variables,
 };
 use crate::{
     ApiOptions, ApiSchema, ApiState,
@@ -32,8 +33,8 @@ pub(super) async fn execute(
 ) -> Response {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let tally = Tally::begin(state.options.metrics.as_ref());
-    let mut query = match prepare(request, body, state).await {
-        Ok(query) => query,
+    let (mut query, context) = match prepare(request, body, state).await {
+        Ok(prepared) => prepared,
         Err(refusal) => {
             tally.refused("none", &refusal);
             return refusal.response(&request_id);
@@ -41,17 +42,19 @@ pub(super) async fn execute(
     };
     let operation = operation_of(&mut query);
     let scope = Scope::new(&request_id, operation.name.as_deref(), state.options.metrics.as_ref());
-    let mut answer = scope.around(run(schema, state, query)).await;
+    let mut answer = scope.around(run(schema, state, query, context)).await;
     finish(&mut answer, state, &request_id);
     tally.answered(operation.kind, &answer);
     // A document that could not be run at all is the client's mistake (GraphQL over HTTP, 6.4).
     let status = if did_not_run(&answer) { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let text = serde_json::to_vec(&answer).unwrap_or_default();
+    let text = answer::json(&answer);
     Response::builder().status(status).content_type("application/graphql-response+json; charset=utf-8").body(text)
 }
 
-async fn run(schema: &ApiSchema, state: &ApiState, query: GraphQlRequest) -> GraphQlResponse {
-    match tokio::time::timeout(state.options.timeout, schema.execute(query)).await {
+async fn run(schema: &ApiSchema, state: &ApiState, query: GraphQlRequest, context: RequestContext) -> GraphQlResponse {
+    let driver = context.driver();
+    let operation = driver.run(schema.execute(query.data(context)));
+    match tokio::time::timeout(state.options.timeout, operation).await {
         Ok(answer) => answer,
         Err(_) => {
             let seconds = state.options.timeout.as_secs();
@@ -108,8 +111,12 @@ impl From<ApiError> for Refusal {
     }
 }
 
-/// Checks the request from the outside in, cheapest first, and parses it.
-pub(super) async fn prepare(request: &Request, body: Body, state: &ApiState) -> Result<GraphQlRequest, Refusal> {
+/// Checks the request from the outside in, cheapest first, and parses it. What it identified itself with is apart.
+pub(super) async fn prepare(
+    request: &Request,
+    body: Body,
+    state: &ApiState,
+) -> Result<(GraphQlRequest, RequestContext), Refusal> {
     // A browser sends JSON to another origin only after asking: what makes this safe from forged requests.
     let is_json = request
         .content_type()
@@ -133,7 +140,7 @@ pub(super) async fn prepare(request: &Request, body: Body, state: &ApiState) -> 
     let bytes = body.into_bytes_limit(state.options.max_body).await.map_err(|_| too_large())?;
     let query = parse(&bytes, &state.options, &actor)?;
     let context = RequestContext::for_request(state, actor, credential);
-    Ok(query.data(context))
+    Ok((query, context))
 }
 
 /// One operation from a JSON body, within the limits.
@@ -147,6 +154,7 @@ fn parse(bytes: &[u8], options: &ApiOptions, actor: &Actor) -> Result<GraphQlReq
     let meant = documents::Meant::read(bytes).map_err(malformed)?;
     let mut query = documents::resolve(query, &meant, &options.trust, actor)?;
     limits::check(&mut query, options)?;
+    variables::leave_out(&mut query);
     Ok(query)
 }
 

@@ -33,10 +33,11 @@ use super::{
     graphql::{Operation, Refusal, finish, operation_of, prepare},
     limits,
     tally::{self, Tally},
+    variables,
 };
 use crate::{
     ApiSchema, ApiState, Metrics,
-    graphql::{context::RequestContext, live::Resume},
+    graphql::{context::RequestContext, live::Resume, loaders::Driver},
     observe::Scope,
 };
 
@@ -103,10 +104,8 @@ pub(super) async fn server_sent_events(
         return refusal.response(&request_id);
     }
     let prepared = async {
-        let query = prepare(request, body, state).await?;
-        let credential = Credential::of(request)?;
-        let actor = authenticate(state, &credential).await?;
-        Ok::<_, Refusal>(query.data(RequestContext::for_connection(state, actor, credential)))
+        let (query, context) = prepare(request, body, state).await?;
+        Ok::<_, Refusal>(query.data(context))
     };
     let query = match prepared.await {
         Ok(query) => query,
@@ -159,6 +158,19 @@ impl Drop for Slot {
     }
 }
 
+/// A subscription that may run, with its place among the connection's.
+struct Admitted {
+    request: GraphQlRequest,
+    operation: Operation,
+    slot: Slot,
+    driver: Driver,
+}
+
+/// What the connection or request identified itself with.
+fn context_of(data: &GraphQlData) -> Option<&RequestContext> {
+    data.get(&TypeId::of::<RequestContext>())?.downcast_ref()
+}
+
 impl LiveOnly {
     fn new(schema: ApiSchema, state: ApiState, request_id: String) -> Self {
         Self { schema, state, request_id, open: Arc::default() }
@@ -172,20 +184,19 @@ impl LiveOnly {
         GraphQlResponse::from_errors(vec![error])
     }
 
-    /// What may run, with its place among the connection's subscriptions.
-    fn admit(
-        &self,
-        mut request: GraphQlRequest,
-        session: Option<&GraphQlData>,
-    ) -> Result<(GraphQlRequest, Operation, Slot), Refusal> {
+    /// What may run.
+    fn admit(&self, mut request: GraphQlRequest, session: Option<&GraphQlData>) -> Result<Admitted, Refusal> {
+        let context = context_of(session.unwrap_or(&request.data));
+        let (actor, credential) = context.map_or((Actor::Anonymous, Credential::None), |context| {
+            (context.actor.clone(), context.credential.clone())
+        });
         // Only WebSockets have a session; what came as server-sent events is resolved already.
-        if let Some(data) = session {
-            let context = data.get(&TypeId::of::<RequestContext>()).and_then(|data| data.downcast_ref());
-            let actor = context.map_or(&Actor::Anonymous, |context: &RequestContext| &context.actor);
+        if session.is_some() {
             let meant = documents::Meant::carried(&mut request)?;
-            request = documents::resolve(request, &meant, &self.state.options.trust, actor)?;
+            request = documents::resolve(request, &meant, &self.state.options.trust, &actor)?;
         }
         limits::check(&mut request, &self.state.options)?;
+        variables::leave_out(&mut request);
         let operation = operation_of(&mut request);
         if request.parsed_query().is_ok() && operation.kind != "subscription" {
             return Err(Refusal::bad_request("INVALID_INPUT", "send queries and mutations to POST /graphql".into()));
@@ -194,7 +205,10 @@ impl LiveOnly {
             let max = self.state.options.max_subscriptions;
             Refusal::bad_request("LIMIT_EXCEEDED", format!("at most {max} subscriptions for one connection"))
         })?;
-        Ok((request, operation, slot))
+        // Each subscription is driven for itself: one that ends takes no other's batches with it.
+        let context = RequestContext::for_connection(&self.state, actor, credential);
+        let driver = context.driver();
+        Ok(Admitted { request: request.data(context), operation, slot, driver })
     }
 
     fn slot(&self) -> Option<Slot> {
@@ -220,7 +234,7 @@ impl Executor for LiveOnly {
         session: Option<Arc<GraphQlData>>,
     ) -> BoxStream<'static, GraphQlResponse> {
         let tally = Tally::begin(self.state.options.metrics.as_ref());
-        let (request, operation, slot) = match self.admit(request, session.as_deref()) {
+        let Admitted { request, operation, slot, driver } = match self.admit(request, session.as_deref()) {
             Ok(admitted) => admitted,
             Err(refused) => {
                 tally.refused("subscription", &refused);
@@ -246,6 +260,6 @@ impl Executor for LiveOnly {
                 answer
             },
         );
-        scope.around_stream(answers).boxed()
+        scope.around_stream(driver.run_stream(answers).boxed()).boxed()
     }
 }

@@ -1,5 +1,6 @@
 //! HTTP: routes, credentials, and the edges that keep bad requests out.
 
+mod answer;
 pub mod auth;
 mod documents;
 mod graphql;
@@ -10,6 +11,7 @@ mod metrics;
 mod pages;
 mod request_id;
 mod tally;
+mod variables;
 
 use poem::{Endpoint, EndpointExt, Response, Route, get, middleware::CatchPanic, post};
 

@@ -13,6 +13,7 @@ mod live;
 mod metrics;
 mod nested;
 mod organisation;
+mod plain;
 mod replicas;
 mod schema;
 mod series;

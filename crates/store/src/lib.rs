@@ -10,6 +10,7 @@
 
 mod audit;
 mod bus;
+mod cells;
 mod db;
 mod entities;
 mod error;

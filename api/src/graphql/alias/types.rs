@@ -6,6 +6,7 @@ use super::super::{
     context::ContextExt,
     error::ApiError,
     model::Model,
+    plain::{Json, Plain, Wanted},
     version::{Version, VersionRow},
     viewer::User,
 };
@@ -46,6 +47,24 @@ impl Alias {
     /// When it was moved there.
     async fn moved_at(&self) -> DateTime<Utc> {
         self.0.moved_at.to_utc()
+    }
+}
+
+impl Plain for Alias {
+    type Record = AliasRecord;
+
+    fn record(&self) -> &AliasRecord {
+        &self.0
+    }
+
+    fn write(record: &AliasRecord, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "name" => out.any(&record.name),
+            "model" => out.child::<Model>(&record.model, field),
+            "movedBy" => out.child::<User>(&record.moved_by, field),
+            "movedAt" => out.time(record.moved_at),
+            _ => None,
+        }
     }
 }
 

@@ -39,12 +39,13 @@ impl JobQuery {
     async fn jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which ones.", default)] filter: JobFilter,
+        #[graphql(desc = "Which ones.")] filter: Option<JobFilter>,
         #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
         #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
     ) -> Result<Connection<String, Job>, ApiError> {
+        let filter = filter.unwrap_or_default();
         let page = page_request(first, after, last, before)?;
         let filter = StoreFilter {
             project: parse_optional_id(filter.project.as_ref(), "project")?,

@@ -1,4 +1,4 @@
-use async_graphql::{Context, Enum, InputObject, InputType, Object, ScalarType, SimpleObject, Value};
+use async_graphql::{Context, Enum, InputObject, Object};
 use chrono::{DateTime, Utc};
 use nunatak_domain::{Key, Problem, Special, Timestamp};
 use nunatak_store::{
@@ -11,7 +11,7 @@ use super::{
     super::{
         context::ContextExt,
         error::ApiError,
-        plain::Plain,
+        plain::{Json, Plain, PlainList, Wanted},
         scalars::{Int64, NonFinite},
     },
     loaders::PointsOf,
@@ -121,57 +121,89 @@ impl Metric {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At most so many, 1 to 5000.", default = 500)] max_points: i32,
-    ) -> Result<Vec<MetricPoint>, ApiError> {
+    ) -> Result<PlainList<MetricPoint>, ApiError> {
         let max_points = usize::try_from(max_points).unwrap_or(1);
         let key = PointsOf { version_row: self.0.version_row, key_id: self.0.key_id, max_points };
-        Ok(ctx.load(key).await?.unwrap_or_default().into_iter().map(Into::into).collect())
+        Ok(PlainList::of(ctx.load(key).await?.unwrap_or_default(), MetricPoint))
     }
 }
 
 impl Plain for Metric {
-    fn field(&self, name: &str) -> Option<Value> {
-        let float = |value: f64| finite(value).map_or(Value::Null, Value::from);
-        let special = |value: f64| special(value).map_or(Value::Null, |special| InputType::to_value(&special));
-        let Self(record) = self;
-        Some(match name {
-            "key" => Value::from(record.key.as_str()),
-            "last" => float(record.last),
-            "lastSpecial" => special(record.last),
-            "min" => float(record.min),
-            "minSpecial" => special(record.min),
-            "max" => float(record.max),
-            "maxSpecial" => special(record.max),
-            "best" => float(record.best),
-            "bestSpecial" => special(record.best),
-            "direction" => InputType::to_value(&MetricDirection::from(record.direction)),
-            "step" => ScalarType::to_value(&Int64(record.last_step)),
-            "at" => ScalarType::to_value(&record.last_at.to_utc()),
-            "pointCount" => ScalarType::to_value(&Int64(record.points)),
-            _ => return None,
-        })
+    type Record = MetricRecord;
+
+    fn record(&self) -> &MetricRecord {
+        &self.0
+    }
+
+    fn write(record: &MetricRecord, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "key" => out.any(&record.key),
+            "last" => out.float(record.last),
+            "lastSpecial" => write_special(record.last, out),
+            "min" => out.float(record.min),
+            "minSpecial" => write_special(record.min, out),
+            "max" => out.float(record.max),
+            "maxSpecial" => write_special(record.max, out),
+            "best" => out.float(record.best),
+            "bestSpecial" => write_special(record.best, out),
+            "direction" => out.variant(&MetricDirection::from(record.direction)),
+            "step" => out.any(&record.last_step),
+            "at" => out.time(record.last_at),
+            "pointCount" => out.any(&record.points),
+            _ => None,
+        }
+    }
+}
+
+fn write_special(value: f64, out: &mut Json<'_>) -> Option<()> {
+    match special(value) {
+        Some(special) => out.variant(&special),
+        None => out.null(),
     }
 }
 
 /// One measured value.
-#[derive(SimpleObject, Debug, Clone)]
-pub struct MetricPoint {
+#[derive(Debug, Clone)]
+pub struct MetricPoint(PointRecord);
+
+/// One measured value.
+#[Object]
+impl MetricPoint {
     /// When in the series: an epoch, a batch.
-    step: Int64,
+    async fn step(&self) -> Int64 {
+        Int64(self.0.step)
+    }
+
     /// When it was measured.
-    at: DateTime<Utc>,
+    async fn at(&self) -> DateTime<Utc> {
+        self.0.at.to_utc()
+    }
+
     /// The value; null where it is no finite number: then `special` says which.
-    value: Option<f64>,
+    async fn value(&self) -> Option<f64> {
+        finite(self.0.value)
+    }
+
     /// NaN or an infinity.
-    special: Option<NonFinite>,
+    async fn special(&self) -> Option<NonFinite> {
+        special(self.0.value)
+    }
 }
 
-impl From<PointRecord> for MetricPoint {
-    fn from(point: PointRecord) -> Self {
-        Self {
-            step: Int64(point.step),
-            at: point.at.to_utc(),
-            value: finite(point.value),
-            special: special(point.value),
+impl Plain for MetricPoint {
+    type Record = PointRecord;
+
+    fn record(&self) -> &PointRecord {
+        &self.0
+    }
+
+    fn write(record: &PointRecord, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "step" => out.any(&record.step),
+            "at" => out.time(record.at),
+            "value" => out.float(record.value),
+            "special" => write_special(record.value, out),
+            _ => None,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
         connection::{connection, page_cost, page_request},
         context::ContextExt,
         error::ApiError,
+        plain::{Json, Plain, Wanted},
         project::Project,
         scalars::Int64,
         version::{NumberedVersion, Version, VersionConnection, VersionFilterInput, VersionOrderInput, version_page},
@@ -97,9 +98,9 @@ impl Model {
     async fn versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which ones.", default)] filter: VersionFilterInput,
-        #[graphql(desc = "In what order, at most 4 parts; then, and by itself, newest first.", default)] order_by: Vec<
-            VersionOrderInput,
+        #[graphql(desc = "Which ones.")] filter: Option<VersionFilterInput>,
+        #[graphql(desc = "In what order, at most 4 parts; then, and by itself, newest first.")] order_by: Option<
+            Vec<VersionOrderInput>,
         >,
         #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
         #[graphql(desc = "Continue after this cursor, of the same filter and order.")] after: Option<String>,
@@ -107,8 +108,8 @@ impl Model {
         #[graphql(desc = "Continue before this cursor, of the same filter and order.")] before: Option<String>,
     ) -> Result<VersionConnection, ApiError> {
         let page = page_request(first, after, last, before)?;
-        let orders: Vec<_> = order_by.into_iter().map(VersionOrder::from).collect();
-        let filter = VersionFilter::Model(vec![self.0.id]).and(filter.parse()?);
+        let orders: Vec<_> = order_by.unwrap_or_default().into_iter().map(VersionOrder::from).collect();
+        let filter = VersionFilter::Model(vec![self.0.id]).and(filter.unwrap_or_default().parse()?);
         version_page(ctx, filter, &orders, &page).await
     }
 
@@ -132,5 +133,26 @@ impl Model {
         let name = name.as_deref().map(AliasName::parse).transpose().map_err(nunatak_store::StoreError::from)?;
         let page = ctx.store().alias_moves(ctx.actor(), self.0.id, name.as_ref(), &page).await?;
         Ok(connection(page, AliasMove::from))
+    }
+}
+
+impl Plain for Model {
+    type Record = ModelRecord;
+
+    fn record(&self) -> &ModelRecord {
+        &self.0
+    }
+
+    fn write(record: &ModelRecord, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "id" => out.id(&record.id),
+            "name" => out.any(&record.name),
+            "description" => out.any(&record.description),
+            "project" => out.child::<Project>(&record.project, field),
+            "createdBy" => out.child::<User>(&record.created_by, field),
+            "createdAt" => out.time(record.created_at),
+            "updatedAt" => out.time(record.updated_at),
+            _ => None,
+        }
     }
 }

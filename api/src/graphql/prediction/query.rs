@@ -39,12 +39,13 @@ impl PredictionQuery {
     async fn predictions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which ones.", default)] filter: PredictionFilter,
+        #[graphql(desc = "Which ones.")] filter: Option<PredictionFilter>,
         #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
         #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
     ) -> Result<Connection<String, Prediction>, ApiError> {
+        let filter = filter.unwrap_or_default();
         let page = page_request(first, after, last, before)?;
         let filter = StoreFilter {
             version: parse_optional_id(filter.version.as_ref(), "version")?,

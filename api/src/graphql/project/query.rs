@@ -41,12 +41,13 @@ impl ProjectQuery {
     async fn projects(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which ones.", default)] filter: ProjectFilter,
+        #[graphql(desc = "Which ones.")] filter: Option<ProjectFilter>,
         #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
         #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
     ) -> Result<Connection<String, Project>, ApiError> {
+        let filter = filter.unwrap_or_default();
         let page = page_request(first, after, last, before)?;
         let workspace = parse_optional_id(filter.workspace.as_ref(), "workspace")?;
         let filter = StoreFilter { workspace, name: filter.name, name_contains: filter.name_contains };

@@ -13,6 +13,7 @@ use super::super::{
     job::Job,
     member::{Member, RoleInProject},
     model::Model,
+    plain::{Json, Plain, Wanted},
     scalars::Role,
     tag::Tag,
     workspace::Workspace,
@@ -167,5 +168,25 @@ impl Project {
         let page = page_request(first, after, last, before)?;
         let page = ctx.store().audit_events(ctx.actor(), Some(self.0.id), &page).await?;
         Ok(connection(page, AuditEvent::from))
+    }
+}
+
+impl Plain for Project {
+    type Record = ProjectRecord;
+
+    fn record(&self) -> &ProjectRecord {
+        &self.0
+    }
+
+    fn write(record: &ProjectRecord, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "id" => out.id(&record.id),
+            "name" => out.any(&record.name),
+            "description" => out.any(&record.description),
+            "gitUrl" => out.any(&record.git_url),
+            "createdAt" => out.time(record.created_at),
+            "updatedAt" => out.time(record.updated_at),
+            _ => None,
+        }
     }
 }

@@ -1,12 +1,18 @@
 use std::collections::HashMap;
 
-use async_graphql::{Context, ID, Object, ScalarType, Value};
+use async_graphql::{Context, ID, Object};
 use chrono::{DateTime, Utc};
 use nunatak_authz::Actor;
 use nunatak_domain::TagId;
 use nunatak_store::{Store, StoreError, tags::TagRecord};
 
-use super::super::{context::ContextExt, error::ApiError, loaders::BatchKey, plain::Plain, viewer::User};
+use super::super::{
+    context::ContextExt,
+    error::ApiError,
+    loaders::BatchKey,
+    plain::{Json, Plain, Wanted},
+    viewer::User,
+};
 
 /// A word that a project puts on its versions.
 #[derive(Debug, Clone)]
@@ -53,16 +59,22 @@ impl Tag {
 }
 
 impl Plain for Tag {
-    fn field(&self, name: &str) -> Option<Value> {
-        let Self(record) = self;
-        Some(match name {
-            "id" => Value::String(record.id.to_string()),
-            "name" => Value::from(record.name.as_str()),
-            "description" => Value::from(record.description.as_str()),
-            "createdAt" => ScalarType::to_value(&record.created_at.to_utc()),
-            "updatedAt" => ScalarType::to_value(&record.updated_at.to_utc()),
-            _ => return None,
-        })
+    type Record = TagRecord;
+
+    fn record(&self) -> &TagRecord {
+        &self.0
+    }
+
+    fn write(record: &TagRecord, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "id" => out.id(&record.id),
+            "name" => out.any(&record.name),
+            "description" => out.any(&record.description),
+            "createdAt" => out.time(record.created_at),
+            "updatedAt" => out.time(record.updated_at),
+            "createdBy" => out.child::<User>(&record.created_by, field),
+            _ => None,
+        }
     }
 }
 

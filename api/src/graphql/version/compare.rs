@@ -259,8 +259,8 @@ fn columns<T: Default>(loaded: Vec<Option<T>>) -> Vec<T> {
     loaded.into_iter().map(Option::unwrap_or_default).collect()
 }
 
-fn named<T>(key: &str, values: Vec<Option<Scalar>>, value: fn(String, Scalar) -> T) -> Vec<Option<T>> {
-    values.into_iter().map(|scalar| Some(value(key.to_owned(), scalar?))).collect()
+fn named<T>(key: &str, values: Vec<Option<Scalar>>, value: fn((String, Scalar)) -> T) -> Vec<Option<T>> {
+    values.into_iter().map(|scalar| Some(value((key.to_owned(), scalar?)))).collect()
 }
 
 /// A row for each key that any column has; those that differ first.

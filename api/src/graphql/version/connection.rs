@@ -1,17 +1,97 @@
-use async_graphql::{Context, Object, SimpleObject, connection::Connection};
+use async_graphql::{Context, Lookahead, Object, SimpleObject, connection::PageInfo};
 use nunatak_domain::{
-    PageRequest,
+    Page, PageRequest, VersionId,
     filter::{VersionFilter, VersionOrder},
 };
-use nunatak_store::versions::VersionRecord;
+use nunatak_store::versions::{Along, Company, VersionRecord};
 
 use super::{
-    super::{alias::AliasesOf, connection::connection_with, context::ContextExt, error::ApiError, tag::TagsOf},
+    super::{
+        alias::AliasesOf,
+        context::ContextExt,
+        error::ApiError,
+        plain::{Json, Plain, PlainList, Wanted},
+        tag::TagsOf,
+    },
     Version,
+    loaders::VersionAlong,
 };
 
 /// A page of versions.
-pub(crate) type VersionConnection = Connection<String, Version, VersionsOf>;
+#[derive(Debug)]
+pub struct VersionConnection {
+    edges: PlainList<VersionEdge>,
+    has_previous: bool,
+    has_next: bool,
+    of: VersionsOf,
+}
+
+impl VersionConnection {
+    pub(super) fn new(page: Page<VersionRecord>, of: VersionsOf) -> Self {
+        let edge = |(cursor, record)| VersionEdge { cursor, node: Version(record) };
+        let (has_previous, has_next) = (page.has_previous, page.has_next);
+        Self { edges: PlainList::of(page.items, edge), has_previous, has_next, of }
+    }
+}
+
+#[Object]
+impl VersionConnection {
+    /// Information to aid in pagination.
+    async fn page_info(&self) -> PageInfo {
+        let edges = &self.edges.0;
+        PageInfo {
+            has_previous_page: self.has_previous,
+            has_next_page: self.has_next,
+            start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: edges.last().map(|edge| edge.cursor.clone()),
+        }
+    }
+
+    /// A list of edges.
+    async fn edges(&self) -> &PlainList<VersionEdge> {
+        &self.edges
+    }
+
+    /// A list of nodes.
+    async fn nodes(&self) -> PlainList<&Version> {
+        PlainList::of(&self.edges.0, |edge| &edge.node)
+    }
+
+    /// How many versions the whole list has. Costs nothing unless asked for.
+    #[graphql(complexity = "100 + child_complexity")]
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<Count, ApiError> {
+        let count = match &self.of {
+            VersionsOf::Filter(filter) => ctx.store().count_versions(ctx.actor(), filter).await?,
+            VersionsOf::ChildrenOf(parent) => ctx.store().count_version_children(ctx.actor(), parent).await?,
+        };
+        Ok(count.into())
+    }
+}
+
+/// An edge in a connection.
+#[derive(SimpleObject, Debug)]
+pub struct VersionEdge {
+    /// The item at the end of the edge
+    node: Version,
+    /// A cursor for use in pagination
+    cursor: String,
+}
+
+impl Plain for VersionEdge {
+    type Record = Self;
+
+    fn record(&self) -> &Self {
+        self
+    }
+
+    fn write(record: &Self, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "node" => out.object::<Version>(&record.node.0, &field.fields),
+            "cursor" => out.any(&record.cursor),
+            _ => None,
+        }
+    }
+}
 
 /// How many there are, as far as was counted.
 #[derive(SimpleObject, Debug, Clone, Copy)]
@@ -30,22 +110,9 @@ impl From<nunatak_store::versions::Count> for Count {
 
 /// Which versions a connection lists.
 #[derive(Debug)]
-pub enum VersionsOf {
+pub(super) enum VersionsOf {
     Filter(VersionFilter),
     ChildrenOf(Box<VersionRecord>),
-}
-
-#[Object]
-impl VersionsOf {
-    /// How many versions the whole list has. Costs nothing unless asked for.
-    #[graphql(complexity = "100 + child_complexity")]
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<Count, ApiError> {
-        let count = match self {
-            Self::Filter(filter) => ctx.store().count_versions(ctx.actor(), filter).await?,
-            Self::ChildrenOf(parent) => ctx.store().count_version_children(ctx.actor(), parent).await?,
-        };
-        Ok(count.into())
-    }
 }
 
 /// The versions that pass `filter`, a page of them.
@@ -55,46 +122,59 @@ pub(crate) async fn version_page(
     orders: &[VersionOrder],
     page: &PageRequest,
 ) -> Result<VersionConnection, ApiError> {
-    let asked = Asked::of(ctx);
-    let (store, actor) = (ctx.store(), ctx.actor());
-    let page = match asked.maps {
-        true => store.versions_with_maps(actor, &filter, orders, page).await?,
-        false => store.versions(actor, &filter, orders, page).await?,
-    };
+    let seen = ctx.look_ahead();
+    let asked = Asked::of(&[seen.field("nodes"), seen.field("edges").field("node")]);
+    let (page, company) = ctx.store().versions_along(ctx.actor(), &filter, orders, page, asked.along()).await?;
+    keep(ctx, &company);
     asked.prime(ctx, page.items.iter().map(|(_, version)| version)).await?;
-    Ok(connection_with(page, VersionsOf::Filter(filter), Version::from))
+    Ok(VersionConnection::new(page, VersionsOf::Filter(filter)))
 }
 
-/// What the selection asks of each version of the page.
+/// One version, with what is asked of it.
+pub(crate) async fn version_by_id(ctx: &Context<'_>, id: VersionId) -> Result<Option<Version>, ApiError> {
+    let along = Asked::of(&[ctx.look_ahead()]).along();
+    let Some((version, company)) = ctx.load(VersionAlong(id, along)).await? else { return Ok(None) };
+    keep(ctx, &company);
+    Ok(Some(Version(version)))
+}
+
+/// What came along need not be fetched.
+fn keep(ctx: &Context<'_>, company: &Company) {
+    let loaders = &ctx.request().loaders;
+    loaders.feed(company.models.iter().map(|(id, model)| (*id, model.clone())));
+    loaders.feed(company.authors.iter().map(|(id, author)| (*id, author.clone())));
+}
+
+/// What the selection asks of each version.
 struct Asked {
     maps: bool,
     tags: bool,
     aliases: bool,
-    model: bool,
     project: bool,
     author: bool,
 }
 
 impl Asked {
-    fn of(ctx: &Context<'_>) -> Self {
-        let page = ctx.look_ahead();
-        let nodes = [page.field("nodes"), page.field("edges").field("node")];
+    fn of(nodes: &[Lookahead<'_>]) -> Self {
         let any = |names: &[&str]| names.iter().any(|name| nodes.iter().any(|node| node.field(name).exists()));
         Self {
             maps: any(&["hyperparameters", "parameters", "metrics"]),
             tags: any(&["tags"]),
             aliases: any(&["aliases"]),
-            model: any(&["model"]),
             project: any(&["project"]),
             author: any(&["createdBy"]),
         }
     }
 
-    /// Fetches the children of all versions at once, each kind in its own statement and all kinds together.
+    fn along(&self) -> Along {
+        Along { maps: self.maps, authors: self.author }
+    }
+
+    /// Fetches the other children of all versions at once, each kind in its own statement and all kinds together.
     async fn prime<'a>(
         &self,
         ctx: &Context<'_>,
-        versions: impl Iterator<Item = &'a VersionRecord> + Clone,
+        versions: impl Iterator<Item = &'a VersionRecord> + Clone + Send,
     ) -> Result<(), ApiError> {
         fn keys<'a, K>(
             asked: bool,
@@ -104,12 +184,21 @@ impl Asked {
             if asked { versions.map(key).collect() } else { Vec::new() }
         }
         let loaders = &ctx.request().loaders;
+        let tags = async {
+            if self.tags {
+                let mut found = ctx.store().tags_of_found(versions.clone()).await?;
+                loaders.feed(
+                    versions
+                        .clone()
+                        .map(|version| (TagsOf(version.row), found.remove(&version.row).unwrap_or_default())),
+                );
+            }
+            Ok(())
+        };
         tokio::try_join!(
-            loaders.prime(keys(self.tags, versions.clone(), |version| TagsOf(version.row))),
+            tags,
             loaders.prime(keys(self.aliases, versions.clone(), |version| AliasesOf(version.row))),
-            loaders.prime(keys(self.model, versions.clone(), |version| version.model)),
             loaders.prime(keys(self.project, versions.clone(), |version| version.project)),
-            loaders.prime(keys(self.author, versions, |version| version.created_by)),
         )?;
         Ok(())
     }

@@ -4,7 +4,7 @@ use nunatak_authz::Actor;
 use nunatak_domain::{ModelId, Scalar, VersionId};
 use nunatak_store::{
     Store, StoreError,
-    versions::{Maps, VersionDocuments, VersionRecord},
+    versions::{Along, Company, Maps, VersionDocuments, VersionRecord},
 };
 
 use super::super::loaders::BatchKey;
@@ -16,6 +16,10 @@ pub struct VersionRow(pub i64);
 /// The version of a model with this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NumberedVersion(pub ModelId, pub i64);
+
+/// A version, and what came along with it and others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct VersionAlong(pub(super) VersionId, pub(super) Along);
 
 /// The large documents of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +42,24 @@ impl BatchKey for VersionId {
 
     async fn load(store: &Store, actor: &Actor, keys: &[Self]) -> Result<HashMap<Self, VersionRecord>, StoreError> {
         store.versions_by_ids(actor, keys).await
+    }
+}
+
+impl BatchKey for VersionAlong {
+    type Value = (VersionRecord, Arc<Company>);
+
+    async fn load(store: &Store, actor: &Actor, keys: &[Self]) -> Result<HashMap<Self, Self::Value>, StoreError> {
+        let mut ways: HashMap<Along, Vec<VersionId>> = HashMap::new();
+        for Self(id, along) in keys {
+            ways.entry(*along).or_default().push(*id);
+        }
+        let mut found = HashMap::new();
+        for (along, ids) in ways {
+            let (versions, company) = store.versions_along_by_ids(actor, &ids, along).await?;
+            let company = Arc::new(company);
+            found.extend(versions.into_iter().map(|(id, version)| (Self(id, along), (version, company.clone()))));
+        }
+        Ok(found)
     }
 }
 

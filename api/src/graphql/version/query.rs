@@ -1,13 +1,13 @@
 use async_graphql::{Context, ID, Object};
-use nunatak_domain::{VersionId, filter::VersionOrder};
+use nunatak_domain::filter::VersionOrder;
 
 use super::{
     super::{
         connection::{page_cost, page_request},
-        context::{ContextExt, parse_id},
+        context::parse_id,
         error::ApiError,
     },
-    Version, VersionConnection, VersionFilterInput, VersionOrderInput, version_page,
+    Version, VersionConnection, VersionFilterInput, VersionOrderInput, version_by_id, version_page,
 };
 
 #[derive(Default, Debug)]
@@ -21,7 +21,7 @@ impl VersionQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "`ver_…`")] id: ID,
     ) -> Result<Option<Version>, ApiError> {
-        Ok(ctx.load(parse_id::<VersionId>(&id, "id")?).await?.map(Version::from))
+        version_by_id(ctx, parse_id(&id, "id")?).await
     }
 
     /// The versions that you may see, of all projects unless the filter says otherwise.
@@ -30,9 +30,9 @@ impl VersionQuery {
     async fn versions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which ones.", default)] filter: VersionFilterInput,
-        #[graphql(desc = "In what order, at most 4 parts; then, and by itself, newest first.", default)] order_by: Vec<
-            VersionOrderInput,
+        #[graphql(desc = "Which ones.")] filter: Option<VersionFilterInput>,
+        #[graphql(desc = "In what order, at most 4 parts; then, and by itself, newest first.")] order_by: Option<
+            Vec<VersionOrderInput>,
         >,
         #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
         #[graphql(desc = "Continue after this cursor, of the same filter and order.")] after: Option<String>,
@@ -40,7 +40,7 @@ impl VersionQuery {
         #[graphql(desc = "Continue before this cursor, of the same filter and order.")] before: Option<String>,
     ) -> Result<VersionConnection, ApiError> {
         let page = page_request(first, after, last, before)?;
-        let orders: Vec<_> = order_by.into_iter().map(VersionOrder::from).collect();
-        version_page(ctx, filter.parse()?, &orders, &page).await
+        let orders: Vec<_> = order_by.unwrap_or_default().into_iter().map(VersionOrder::from).collect();
+        version_page(ctx, filter.unwrap_or_default().parse()?, &orders, &page).await
     }
 }

@@ -23,18 +23,15 @@ impl VersionSubscription {
     async fn version_registered(
         &self,
         ctx: &Context<'_>,
-        #[graphql(
-            desc = "Which ones; all that you may see unless said. Has room for one condition less than in the \
-                          query `versions`.",
-            default
-        )]
-        filter: VersionFilterInput,
+        #[graphql(desc = "Which ones; all that you may see unless said. Has room for one condition less than in the \
+                          query `versions`.")]
+        filter: Option<VersionFilterInput>,
         #[graphql(desc = "First those that were registered at this moment or later, oldest first, 1000 at most \
                           (`LIMIT_EXCEEDED`). To go on after a break, give the `extensions.since` of the last answer: \
                           then nothing is left out, and some is sent twice.")]
         since: Option<DateTime<Utc>>,
     ) -> Result<impl Stream<Item = Result<Version, Error>> + use<>, ApiError> {
-        let filter = filter.parse()?;
+        let filter = filter.unwrap_or_default().parse()?;
         // As it will be asked, so that it fails now or never.
         registered_since(filter.clone(), AT_ONCE).check_limits().map_err(StoreError::from)?;
         let wanted = |event| match event {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     super::{
         alias::{Alias, AliasesOf},
-        connection::{connection, connection_with, page_cost, page_request},
+        connection::{connection, page_cost, page_request},
         context::ContextExt,
         dataset::DatasetVersion,
         error::ApiError,
@@ -34,12 +34,21 @@ use super::{
 };
 
 /// The detector that a version was trained with.
-#[derive(SimpleObject, Debug, Clone)]
-pub struct DetectorUsed {
+#[derive(Debug, Clone)]
+pub struct DetectorUsed(pub(super) (String, String));
+
+/// The detector that a version was trained with.
+#[Object]
+impl DetectorUsed {
     /// `isolation_forest`
-    name: String,
+    async fn name(&self) -> &str {
+        &self.0.0
+    }
+
     /// The detector's own version.
-    version: String,
+    async fn version(&self) -> &str {
+        &self.0.1
+    }
 }
 
 /// A dataset that is kept elsewhere.
@@ -135,7 +144,7 @@ impl Version {
 
     /// The detector that it was trained with, if known.
     async fn detector(&self) -> Option<DetectorUsed> {
-        self.0.detector.clone().map(|(name, version)| DetectorUsed { name, version })
+        self.0.detector.clone().map(DetectorUsed)
     }
 
     /// What was chosen before training, by key.
@@ -145,12 +154,11 @@ impl Version {
         ctx: &Context<'_>,
         #[graphql(desc = "Only these; all where it is left out.")] keys: Option<Vec<String>>,
     ) -> Result<PlainList<Hyperparameter>, ApiError> {
-        let object = |(key, value)| Hyperparameter(key, value);
         if let Some(values) = &self.maps(ctx).await?.hyperparameters {
-            return Ok(PlainList::of(chosen(values, keys.as_deref(), |(key, _)| key), object));
+            return Ok(PlainList::of(chosen(values, keys.as_deref(), |(key, _)| key), Hyperparameter));
         }
         let found = ctx.load(HyperparametersOf(self.0.row, keys)).await?.unwrap_or_default();
-        Ok(PlainList::of(found, object))
+        Ok(PlainList::of(found, Hyperparameter))
     }
 
     /// What was learned or noted besides, by key.
@@ -160,12 +168,11 @@ impl Version {
         ctx: &Context<'_>,
         #[graphql(desc = "Only these; all where it is left out.")] keys: Option<Vec<String>>,
     ) -> Result<PlainList<Parameter>, ApiError> {
-        let object = |(key, value)| Parameter(key, value);
         if let Some(values) = &self.maps(ctx).await?.parameters {
-            return Ok(PlainList::of(chosen(values, keys.as_deref(), |(key, _)| key), object));
+            return Ok(PlainList::of(chosen(values, keys.as_deref(), |(key, _)| key), Parameter));
         }
         let found = ctx.load(ParametersOf(self.0.row, keys)).await?.unwrap_or_default();
-        Ok(PlainList::of(found, object))
+        Ok(PlainList::of(found, Parameter))
     }
 
     /// What was measured, by key.
@@ -188,8 +195,8 @@ impl Version {
     }
 
     /// The aliases that point at it, by name.
-    async fn aliases(&self, ctx: &Context<'_>) -> Result<Vec<Alias>, ApiError> {
-        Ok(ctx.load(AliasesOf(self.0.row)).await?.unwrap_or_default().into_iter().map(Alias::from).collect())
+    async fn aliases(&self, ctx: &Context<'_>) -> Result<PlainList<Alias>, ApiError> {
+        Ok(PlainList::of(ctx.load(AliasesOf(self.0.row)).await?.unwrap_or_default(), Alias::from))
     }
 
     /// The data that it was trained on, where they are kept here and you may read datasets.
@@ -259,7 +266,7 @@ impl Version {
     ) -> Result<VersionConnection, ApiError> {
         let page = page_request(first, after, last, before)?;
         let page = ctx.store().version_children(ctx.actor(), &self.0, &page).await?;
-        Ok(connection_with(page, VersionsOf::ChildrenOf(Box::new(self.0.clone())), Version::from))
+        Ok(VersionConnection::new(page, VersionsOf::ChildrenOf(Box::new(self.0.clone()))))
     }
 
     /// What it was applied to, newest first.

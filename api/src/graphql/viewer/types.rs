@@ -2,6 +2,8 @@ use async_graphql::{Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use nunatak_store::identity::{ApiTokenRecord, UserRecord};
 
+use super::super::plain::{Json, Plain, Wanted};
+
 /// Somebody, or a program (service account), that uses Nunatak.
 #[derive(Debug, Clone)]
 pub struct User(pub UserRecord);
@@ -48,6 +50,27 @@ impl User {
     /// When the account was made.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at.to_utc()
+    }
+}
+
+impl Plain for User {
+    type Record = UserRecord;
+
+    fn record(&self) -> &UserRecord {
+        &self.0
+    }
+
+    fn write(record: &UserRecord, field: &Wanted<'_>, out: &mut Json<'_>) -> Option<()> {
+        match field.name {
+            "id" => out.id(&record.id),
+            "login" => out.any(&record.login),
+            "fullName" => out.any(&record.full_name),
+            "email" => out.any(&record.email),
+            "isAdmin" => out.any(&record.is_admin),
+            "isService" => out.any(&record.is_service),
+            "createdAt" => out.time(record.created_at),
+            _ => None,
+        }
     }
 }
 

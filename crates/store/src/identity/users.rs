@@ -35,6 +35,14 @@ impl From<users::Model> for UserRecord {
     }
 }
 
+impl UserRecord {
+    /// Addresses are seen by their owners and by administrators.
+    pub(crate) fn seen_by(self, actor: &Actor) -> Self {
+        let sees = actor.is_admin() || actor.user_id() == Some(self.id);
+        Self { email: self.email.filter(|_| sees), ..self }
+    }
+}
+
 /// A user to be made. A service account has no password: it uses API tokens only.
 #[derive(Debug, Clone, Default)]
 pub struct NewUser {
@@ -147,14 +155,7 @@ impl Store {
         }
         let ids = ids.iter().map(|id| id.0);
         let rows = users::Entity::find().filter(users::Column::Id.is_in(ids)).all(self.0.db.read()).await?;
-        let mut found: HashMap<UserId, UserRecord> =
-            rows.into_iter().map(UserRecord::from).map(|user| (user.id, user)).collect();
-        if !actor.is_admin() {
-            for user in found.values_mut().filter(|user| Some(user.id) != actor.user_id()) {
-                user.email = None;
-            }
-        }
-        Ok(found)
+        Ok(rows.into_iter().map(|row| UserRecord::from(row).seen_by(actor)).map(|user| (user.id, user)).collect())
     }
 
     /// All users, newest first.

@@ -1,14 +1,18 @@
 use std::collections::HashMap;
 
 use nunatak_domain::{Page, PageRequest, ProjectId, TagId, Timestamp, UserId};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select,
+};
 
 use crate::{
     Action, Actor, Store, StoreError,
+    cells::Cells,
+    db,
     entities::{projects, tags},
     paging::page_by_id,
     scope,
-    versions::read::visible_rows,
+    versions::{VersionRecord, read::visible_rows, sql::Binds},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,48 @@ impl Store {
              WHERE x.version_row IN {visible} ORDER BY t.name"
         );
         self.children(&text, binds, "version_row", |row| Ok(tags::Model::from_query_result(row, "")?.into())).await
+    }
+
+    /// The same for versions that were just found: who holds the record may see it.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn tags_of_found<'a>(
+        &self,
+        versions: impl IntoIterator<Item = &'a VersionRecord>,
+    ) -> Result<HashMap<i64, Vec<TagRecord>>, StoreError> {
+        let db = self.0.db.read();
+        let mut binds = Binds::default();
+        let rows = versions.into_iter().map(|version| version.row);
+        let among = binds.among(self.0.db.is_postgres(), rows);
+        // Else PostgreSQL would read all tags to join so many.
+        let tags = match self.0.db.is_postgres() {
+            true => "CROSS JOIN LATERAL (SELECT * FROM tags d WHERE d.id = x.tag_id OFFSET 0) AS t",
+            false => "CROSS JOIN tags t ON t.id = x.tag_id",
+        };
+        let text = format!(
+            "SELECT x.version_row, t.id, t.project_row, t.name, t.description, t.created_by, t.created_at, t.updated_at \
+             FROM version_tags x {tags} WHERE x.version_row {among}"
+        );
+        let mut found: HashMap<i64, Vec<TagRecord>> = HashMap::new();
+        for row in db.query_all_raw(db::sql(db, &text, binds.into_values())).await? {
+            let mut cells = Cells::of(&row);
+            let tags = found.entry(cells.take()?).or_default();
+            let tag = tags::Model {
+                id: cells.take()?,
+                project_row: cells.take()?,
+                name: cells.take()?,
+                description: cells.take()?,
+                created_by: cells.take()?,
+                created_at: cells.take()?,
+                updated_at: cells.take()?,
+            };
+            tags.push(tag.into());
+        }
+        for tags in found.values_mut() {
+            tags.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        }
+        Ok(found)
     }
 
     fn visible_tags(&self, actor: &Actor) -> Select<tags::Entity> {

@@ -88,6 +88,9 @@ pub(super) fn project_row(id: ProjectId, binds: &mut Binds) -> String {
     format!("COALESCE((SELECT row_id FROM projects WHERE id = {}), -1)", binds.bind(id.0))
 }
 
+/// Stands for the row number of the version at hand, which a source may know before it fetches the version.
+pub(super) const ROW: &str = "@row";
+
 /// # Errors
 /// `LIMIT_EXCEEDED` for a pattern that is too long.
 pub(super) fn condition(filter: &VersionFilter, keys: &Keys, binds: &mut Binds) -> Result<String, Problem> {
@@ -124,14 +127,14 @@ pub(super) fn condition(filter: &VersionFilter, keys: &Keys, binds: &mut Binds) 
             semi_join(source, Text::column("m.name"), test, binds)?
         }
         VersionFilter::Alias(test) => {
-            let source = "aliases a WHERE a.version_row = versions.row_id";
-            semi_join(source, Text::column("a.name"), test, binds)?
+            let source = format!("aliases a WHERE a.version_row = {ROW}");
+            semi_join(&source, Text::column("a.name"), test, binds)?
         }
         VersionFilter::Tag(test) => {
-            let source = "version_tags vt WHERE vt.version_row = versions.row_id";
+            let source = format!("version_tags vt WHERE vt.version_row = {ROW}");
             match text_presence(test) {
                 Presence::Impossible => FALSE.to_owned(),
-                Presence::Refused => absent(source),
+                Presence::Refused => absent(&source),
                 Presence::Needed => probe(&format!("{source} AND {}", tag_name("vt.name_id", test, keys, binds)?)),
             }
         }
@@ -262,7 +265,7 @@ fn dataset_name(test: &StringTest, binds: &mut Binds) -> Result<String, Problem>
 }
 
 fn key_rows(table: &str, key: i64, binds: &mut Binds) -> String {
-    format!("{table} x WHERE x.version_row = versions.row_id AND x.key_id = {}", binds.bind(key))
+    format!("{table} x WHERE x.version_row = {ROW} AND x.key_id = {}", binds.bind(key))
 }
 
 fn number_exists(source: &str, column: &str, test: &NumberTest, binds: &mut Binds) -> String {

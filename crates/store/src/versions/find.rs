@@ -5,12 +5,11 @@ use nunatak_domain::{
 
 use super::{
     VersionRecord,
-    compile::{Keys, condition},
+    along::{Along, Company, Reading},
+    compile::{Keys, ROW, condition},
     cursor::{Cursor, hash_of},
-    maps,
-    order::{Column, Drive, Segment, Setting, segments},
-    plan::{Plan, Question, Target, Way, gather, in_scope, walk},
-    record::COLUMNS,
+    order::{Column, Drive, EARLY, Segment, Setting, segments},
+    plan::{Plan, Question, Target, Walk, Way, gather, in_scope, walk},
     sql::{Binds, visible},
 };
 use crate::{Actor, Store, StoreError, db};
@@ -42,21 +41,22 @@ impl Store {
         orders: &[VersionOrder],
         page: &PageRequest,
     ) -> Result<Page<VersionRecord>, StoreError> {
-        self.versions_by(actor, (filter, orders, page), false, None).await
+        Ok(self.versions_along(actor, filter, orders, page, Along::default()).await?.0)
     }
 
-    /// The same, with each version's [`maps`](VersionRecord::maps) along with it in the one statement.
+    /// The same, with what is wanted along with each version, in the one statement.
     ///
     /// # Errors
     /// `LIMIT_EXCEEDED`, `INVALID_CURSOR`, database.
-    pub async fn versions_with_maps(
+    pub async fn versions_along(
         &self,
         actor: &Actor,
         filter: &VersionFilter,
         orders: &[VersionOrder],
         page: &PageRequest,
-    ) -> Result<Page<VersionRecord>, StoreError> {
-        self.versions_by(actor, (filter, orders, page), true, None).await
+        along: Along,
+    ) -> Result<(Page<VersionRecord>, Company), StoreError> {
+        self.versions_by(actor, (filter, orders, page), along, None).await
     }
 
     /// The page, come by in the way given, or in the one that promises the least work.
@@ -64,9 +64,9 @@ impl Store {
         &self,
         actor: &Actor,
         (filter, orders, page): (&VersionFilter, &[VersionOrder], &PageRequest),
-        with_maps: bool,
+        along: Along,
         way: Option<Way>,
-    ) -> Result<Page<VersionRecord>, StoreError> {
+    ) -> Result<(Page<VersionRecord>, Company), StoreError> {
         check(filter, orders)?;
         let db = self.0.db.read();
         let keys = Keys::of(self, filter, orders).await?;
@@ -81,16 +81,18 @@ impl Store {
             let segment = &segments[cursor.segment()];
             cursor.beyond(segment, page.backwards, &mut found.binds)
         });
-        let query = Query { segments: &segments, found: &found, page, maps: with_maps, postgres: target.postgres };
+        let along = along.for_actor(actor);
+        let query = Query { segments: &segments, found: &found, page, along, postgres: target.postgres };
         let text = query.text(start, beyond.as_deref());
         let (text, values) = found.binds.finish(&text);
         let shape = || search_shape(filter, orders);
         let rows = self.0.db.search(shape, db::sql(db, &text, values)).await?;
         let columns = &segments[0].columns;
-        let read = if with_maps { VersionRecord::read_with_maps } else { VersionRecord::read };
-        let records = rows.iter().map(|row| Ok((Cursor::of(row, columns, &hash)?, read(row)?)));
+        let mut reading = Reading::new(actor, along);
+        let records = rows.iter().map(|row| Ok((Cursor::of(row, columns, &hash)?, reading.row(row)?)));
         let records = records.collect::<Result<Vec<_>, StoreError>>()?;
-        Ok(Page::from_rows(page, records, |(cursor, _)| cursor.encode()).map(|(_, record)| record))
+        let page = Page::from_rows(page, records, |(cursor, _)| cursor.encode()).map(|(_, record)| record);
+        Ok((page, reading.company()))
     }
 
     /// How many versions pass, up to [`COUNT_CAP`].
@@ -120,8 +122,8 @@ impl Store {
         let question = Question { conjuncts: &conjuncts, orders: &[], target, rows };
         let (segments, found) = self.found(actor, &question, None, false).await?;
         let segment = &segments[0];
-        let wanted = found.wanted(segment, None);
-        let (source, row) = (&segment.source, &segment.row);
+        let (source, wanted) = found.place(segment, None);
+        let row = &segment.row;
         let head = found.head.as_ref().map_or_else(String::new, |head| format!("WITH {head} "));
         let text =
             format!("{head}SELECT {row} AS row_id FROM {source} WHERE {wanted} ORDER BY {row} DESC LIMIT {limit}");
@@ -160,8 +162,11 @@ impl Store {
         let drive = match plan.way {
             Way::Order => Drive::Order,
             Way::Walk(place) => {
-                let found = question.conjuncts.get(place).and_then(|part| walk(part, question.target, &mut binds));
-                found.map_or(Drive::Order, |found| Drive::Walk(place, found))
+                let part = question.conjuncts.get(place);
+                match part.and_then(|part| walk(part, question.target, "w", &mut binds)) {
+                    Some(walk) => Drive::Walk { place, walk, beside: beside(question, place, &mut binds) },
+                    None => Drive::Order,
+                }
             }
             Way::Gather(place) => {
                 let (select, exact) = match question.conjuncts.get(place) {
@@ -226,30 +231,55 @@ impl Found {
         Ok(())
     }
 
-    fn wanted(&self, segment: &Segment, beyond: Option<&str>) -> String {
+    /// Where a segment's rows come from, and which of them are wanted.
+    fn place(&self, segment: &Segment, beyond: Option<&str>) -> (String, String) {
         let mut wanted = self.visible.clone();
         let left = self.conditions.iter().filter(|(place, _)| !segment.covers.contains(place));
-        let conditions = left.map(|(_, condition)| condition.as_str());
-        for more in [segment.condition.as_deref(), beyond].into_iter().flatten().chain(conditions) {
+        let (probes, plain): (Vec<_>, Vec<_>) =
+            left.map(|(_, condition)| condition.as_str()).partition(|condition| condition.contains(ROW));
+        for more in [segment.condition.as_deref(), beyond].into_iter().flatten().chain(plain) {
             wanted.push_str(" AND ");
             wanted.push_str(more);
         }
-        wanted
+        let probes = probes.into_iter().map(|probe| probe.replace(ROW, &segment.row));
+        // Those for which the version need not be fetched, and the others.
+        let (early, late): (Vec<_>, Vec<_>) = probes.partition(|probe| !probe.contains("versions."));
+        wanted.extend(chained(&late).map(|chained| format!(" AND {chained}")));
+        let early = chained(&early).map(|chained| format!(" AND {chained}")).unwrap_or_default();
+        (segment.source.replace(EARLY, &early), wanted)
     }
 }
 
-/// A planner that cannot see how few rows the segments find would read whole tables to join them.
-const VERSIONS_OF_PAGE: &str =
-    "CROSS JOIN LATERAL (SELECT * FROM versions v WHERE v.row_id = u.row_id OFFSET 0) AS versions";
-const MAPS_OF_PAGE: &str =
-    "LEFT JOIN LATERAL (SELECT * FROM version_maps m WHERE m.version_row = u.row_id OFFSET 0) AS vm ON TRUE";
+/// The conjuncts besides the one at `place` that have an index in the same order with no other versions in it. Only
+/// PostgreSQL merges such walks; SQLite would look each version up in each of them, which is what a probe does.
+fn beside(question: &Question<'_>, place: usize, binds: &mut Binds) -> Vec<(usize, Walk)> {
+    if !question.target.postgres {
+        return Vec::new();
+    }
+    let others = question.conjuncts.iter().enumerate().filter(|(other, _)| *other != place);
+    others
+        .filter_map(|(other, part)| Some((other, walk(part, question.target, &format!("w{other}"), binds)?)))
+        .filter(|(_, walk)| !walk.skips)
+        .collect()
+}
+
+/// All of them, asked one after another until one fails. Databases would ask the one first that they believe to be
+/// the cheapest; they all cost the same, and we know which one fails most.
+fn chained(probes: &[String]) -> Option<String> {
+    let (last, first) = probes.split_last()?;
+    if first.is_empty() {
+        return Some(last.clone());
+    }
+    let cases: String = first.iter().map(|probe| format!("WHEN NOT {probe} THEN FALSE ")).collect();
+    Some(format!("(CASE {cases}ELSE {last} END)"))
+}
 
 /// A page's statement in the making.
 struct Query<'a> {
     segments: &'a [Segment],
     found: &'a Found,
     page: &'a PageRequest,
-    maps: bool,
+    along: Along,
     postgres: bool,
 }
 
@@ -274,27 +304,22 @@ impl Query<'_> {
             limit = format!("(SELECT {rows}{before})");
         }
         let names = names.join(" UNION ALL ");
-        let columns: String = (0..self.segments[0].columns.len()).map(|place| format!("u.c{place}, ")).collect();
-        let (maps, join) = match (self.maps, self.postgres) {
-            (true, true) => (format!(", {}", maps::columns(true)), MAPS_OF_PAGE),
-            (true, false) => (format!(", {}", maps::columns(false)), maps::JOIN),
-            (false, _) => (String::new(), ""),
-        };
-        let versions =
-            if self.postgres { VERSIONS_OF_PAGE } else { "CROSS JOIN versions ON versions.row_id = u.row_id" };
+        let columns: String = (0..self.segments[0].columns.len()).map(|place| format!(", u.c{place}")).collect();
         format!(
-            "WITH {} SELECT u.seg, {columns}{COLUMNS}{maps} FROM ({names}) AS u {versions} {join} ORDER BY {}",
+            "WITH {} SELECT {}{columns}, u.seg FROM ({names}) AS u {} ORDER BY {}",
             parts.join(", "),
+            self.along.columns(self.postgres),
+            self.along.joins(self.postgres),
             self.outer_order()
         )
     }
 
     fn segment(&self, number: usize, beyond: Option<&str>, limit: &str) -> String {
         let segment = &self.segments[number];
-        let Segment { source, columns, row, .. } = segment;
+        let Segment { columns, row, .. } = segment;
         let select: String =
             columns.iter().enumerate().map(|(place, column)| format!(", {} AS c{place}", column.expression)).collect();
-        let wanted = self.found.wanted(segment, beyond);
+        let (source, wanted) = self.found.place(segment, beyond);
         let sorted: String = columns
             .iter()
             .filter(|column| !column.constant)

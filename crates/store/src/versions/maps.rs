@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 
 use nunatak_domain::{Direction, Key, Scalar, Timestamp};
-use sea_orm::{DbErr, QueryResult, Value};
+use sea_orm::{DbErr, Value};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, Visitor},
     ser::SerializeMap,
 };
 
-use crate::{metrics::MetricRecord, rows::Rows};
+use crate::{cells::Cells, metrics::MetricRecord, rows::Rows};
 
 /// A page of 100 versions then never reads more than a few megabytes here.
 const MAX_TEXT_BYTES: usize = 32 * 1024;
@@ -182,7 +182,7 @@ pub(crate) fn metrics_row(version_row: i64, metrics: Vec<Measured>) -> Rows {
 /// Where a statement finds [`Maps`], beside `versions`.
 pub(super) const JOIN: &str = "LEFT JOIN version_maps vm ON vm.version_row = versions.row_id";
 
-/// What a statement selects to read [`Maps`]; the directions are `key:direction,…`.
+/// What a statement selects to take [`Maps`] from; the directions are `key:direction,…`.
 pub(super) fn columns(postgres: bool) -> String {
     let join = if postgres {
         "string_agg(d.key_id || ':' || d.direction, ',')"
@@ -225,16 +225,17 @@ impl Measured {
 }
 
 impl Maps {
-    /// The maps in a row that was selected with [`columns`]. A text that cannot be read counts as none.
-    pub(super) fn read(row: &QueryResult) -> Result<Self, DbErr> {
+    /// The maps that were selected with [`columns`]. A text that cannot be read counts as none.
+    pub(super) fn take(version_row: i64, cells: &mut Cells<'_>) -> Result<Self, DbErr> {
         fn parsed<'a, T: Deserialize<'a>>(text: Option<&'a String>) -> Option<T> {
             serde_json::from_str(text?).ok()
         }
-        let text = |column| row.try_get::<Option<String>>("", column);
-        let (hyperparameters, parameters) = (text("map_hyperparameters")?, text("map_parameters")?);
-        let directions = text("map_directions")?.map_or_else(HashMap::new, |text| directions(&text));
+        let hyperparameters: Option<String> = cells.take()?;
+        let parameters: Option<String> = cells.take()?;
+        let metrics: Option<String> = cells.take()?;
+        let directions: Option<String> = cells.take()?;
+        let directions = directions.map_or_else(HashMap::new, |text| self::directions(&text));
         let direction = |key| directions.get(&key).copied().unwrap_or(Direction::Maximize);
-        let version_row = row.try_get("", "row_id")?;
         let record = |metric: Measured| {
             let direction = direction(metric.key_id);
             metric.record(version_row, direction)
@@ -242,8 +243,7 @@ impl Maps {
         Ok(Self {
             hyperparameters: parsed::<Object>(hyperparameters.as_ref()).map(|object| object.0),
             parameters: parsed::<Object>(parameters.as_ref()).map(|object| object.0),
-            metrics: parsed::<Vec<Measured>>(text("map_metrics")?.as_ref())
-                .map(|metrics| metrics.into_iter().map(record).collect()),
+            metrics: parsed::<Vec<Measured>>(metrics.as_ref()).map(|metrics| metrics.into_iter().map(record).collect()),
         })
     }
 }

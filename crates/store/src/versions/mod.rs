@@ -4,13 +4,14 @@
 //! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
 //! - `maps`: the same as one text a version, for output.
 //! - `matching`: the row numbers that a filter finds. `audience`: for whom a version's rows are.
-//! - `find`, `compile`, `conditions`, `order`, `cursor`: the filtered, ordered page.
+//! - `find`, `compile`, `conditions`, `order`, `cursor`: the filtered, ordered page. `along`: what it brings along.
 //! - `plan`: which index a page is come by.
 //! - `edit`: what may still change, and deletion.
 //!
 //! To filter by one more thing: a variant in `nunatak_domain::filter::VersionFilter`, an arm in `compile`,
 //! an arm in the naive evaluator of `src/versions/tests/naive.rs`.
 
+mod along;
 pub(crate) mod audience;
 mod check;
 mod compile;
@@ -31,6 +32,7 @@ mod row;
 pub(crate) mod sql;
 pub(crate) mod values;
 
+pub use along::{Along, Company};
 pub(crate) use conditions::escape;
 pub use edit::VersionChange;
 pub use find::{COUNT_CAP, Count};

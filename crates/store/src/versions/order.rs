@@ -55,10 +55,13 @@ impl Column {
     }
 }
 
+/// Stands where a version is about to be fetched, for conditions that can be checked before.
+pub(super) const EARLY: &str = "@early";
+
 /// A piece of the list. All pieces have as many columns, of the same kinds.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
-    /// What comes after FROM; it holds `versions`.
+    /// What comes after FROM; it holds `versions`, and [`EARLY`] where these are fetched for other rows.
     pub(super) source: String,
     /// Which versions are in this piece.
     pub(super) condition: Option<String>,
@@ -74,8 +77,8 @@ pub(super) struct Segment {
 pub(super) enum Drive {
     /// The index that is in the segment's own order.
     Order,
-    /// The index of the conjunct at this place.
-    Walk(usize, Walk),
+    /// The index of the conjunct at this place. `beside`: what is walked along with it, in the same order.
+    Walk { place: usize, walk: Walk, beside: Vec<(usize, Walk)> },
     /// The statement's `g (row_id)`, which holds the versions of the conjunct at this place, and no others if told so.
     Gather { place: usize, exact: bool },
 }
@@ -97,9 +100,16 @@ impl Setting<'_> {
     fn versions(self) -> (String, String, Option<String>, Vec<usize>) {
         match self.drive {
             Drive::Order => ("versions".to_owned(), "versions.row_id".to_owned(), None, Vec::new()),
-            Drive::Walk(place, walk) => {
-                let source = format!("{}{}", walk.source, self.version_of("x.version_row"));
-                (source, "x.version_row".to_owned(), Some(walk.condition.clone()), vec![*place])
+            Drive::Walk { place, walk, beside } => {
+                let joined: String = beside
+                    .iter()
+                    .map(|(_, Walk { source, alias, condition, .. })| {
+                        format!(" JOIN {source} ON {alias}.version_row = w.version_row AND {condition}")
+                    })
+                    .collect();
+                let source = format!("{}{joined}{}", walk.source, self.version_of("w.version_row"));
+                let covers = beside.iter().map(|(place, _)| *place).chain([*place]).collect();
+                (source, "w.version_row".to_owned(), Some(walk.condition.clone()), covers)
             }
             Drive::Gather { place, exact } => {
                 // In its order already, so that the walk over it ends when the page is full.
@@ -114,11 +124,11 @@ impl Setting<'_> {
     /// The version with this row number, fetched when it is its turn and never the other way round.
     fn version_of(self, row: &str) -> String {
         match self.postgres() {
-            true => {
-                format!(" CROSS JOIN LATERAL (SELECT * FROM versions v WHERE v.row_id = {row} OFFSET 0) AS versions")
-            }
+            true => format!(
+                " CROSS JOIN LATERAL (SELECT * FROM versions v WHERE v.row_id = {row}{EARLY} OFFSET 0) AS versions"
+            ),
             // SQLite keeps CROSS JOIN's order of tables.
-            false => format!(" CROSS JOIN versions ON versions.row_id = {row}"),
+            false => format!(" CROSS JOIN versions ON versions.row_id = {row}{EARLY}"),
         }
     }
 
@@ -232,7 +242,7 @@ fn keyed(order: &VersionOrder, setting: Setting<'_>, binds: &mut Binds) -> Vec<S
                 let (source, row, condition, covers) = setting.versions();
                 (format!("{source}{}", setting.row(table, "o0", &key)), row, condition, covers)
             }
-            Drive::Order | Drive::Walk(..) => {
+            Drive::Order | Drive::Walk { .. } => {
                 let source = format!("{table} o0{}", setting.version_of("o0.version_row"));
                 (source, "o0.version_row".to_owned(), None, Vec::new())
             }

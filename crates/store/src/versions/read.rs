@@ -7,12 +7,14 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 use serde_json::Value as Json;
 
 use super::{
-    Count, Maps, VersionRecord, maps,
+    Along, Company, Count, Maps, VersionRecord,
+    along::Reading,
+    maps,
     record::COLUMNS,
     sql::{Binds, visible},
     values::scalar,
 };
-use crate::{Actor, Store, StoreError, db, entities::versions, paging::page_by_id, scope};
+use crate::{Actor, Store, StoreError, cells::Cells, db, entities::versions, paging::page_by_id, scope};
 
 /// What is too large for every list: asked for by itself.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -101,6 +103,38 @@ impl Store {
             format!("SELECT {COLUMNS} FROM versions{place} WHERE {visible} AND versions.{column} IN ({values}){lock}");
         let rows = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
         rows.iter().map(VersionRecord::read).collect()
+    }
+
+    /// The versions among `ids` that the actor may see, with what is wanted along with them.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn versions_along_by_ids(
+        &self,
+        actor: &Actor,
+        ids: &[VersionId],
+        along: Along,
+    ) -> Result<(HashMap<VersionId, VersionRecord>, Company), StoreError> {
+        if ids.is_empty() {
+            return Ok(Default::default());
+        }
+        let db = self.0.db.read();
+        let along = along.for_actor(actor);
+        let (visible, mut binds) = visible(self, actor);
+        let ids = binds.list(ids.iter().map(|id| id.0));
+        let postgres = self.0.db.is_postgres();
+        let text = format!(
+            "SELECT {} FROM (SELECT versions.row_id FROM versions WHERE {visible} AND versions.id IN ({ids})) AS u {}",
+            along.columns(postgres),
+            along.joins(postgres)
+        );
+        let mut reading = Reading::new(actor, along);
+        let mut found = HashMap::new();
+        for row in db.query_all_raw(db::sql(db, &text, binds.into_values())).await? {
+            let version = reading.row(&row)?;
+            found.insert(version.id, version);
+        }
+        Ok((found, reading.company()))
     }
 
     /// Versions by model and number, in no order.
@@ -241,7 +275,12 @@ impl Store {
         let join = maps::JOIN;
         let text = format!("SELECT versions.row_id, {columns} FROM versions {join} WHERE versions.row_id IN {visible}");
         let found = db.query_all_raw(db::sql(db, &text, binds.into_values())).await?;
-        found.iter().map(|row| Ok((row.try_get("", "row_id")?, Maps::read(row)?))).collect()
+        let read = |row: &QueryResult| {
+            let mut cells = Cells::of(row);
+            let version_row = cells.take()?;
+            Ok((version_row, Maps::take(version_row, &mut cells)?))
+        };
+        found.iter().map(read).collect()
     }
 
     /// The hyperparameters of some versions, by key; those with one of `keys` if any are given.
@@ -312,9 +351,8 @@ const LOCK: &str = " FOR NO KEY UPDATE OF versions FOR KEY SHARE OF place";
 /// `(SELECT …)`: those of `rows` that are versions that the actor may see.
 pub(crate) fn visible_rows(store: &Store, actor: &Actor, rows: &[i64]) -> (String, Binds) {
     let (visible, mut binds) = visible(store, actor);
-    // No row has the number -1: an empty list is not SQL.
-    let rows = binds.list(rows.iter().copied().chain([-1]));
-    (format!("(SELECT versions.row_id FROM versions WHERE {visible} AND versions.row_id IN ({rows}))"), binds)
+    let among = binds.among(store.0.db.is_postgres(), rows.iter().copied());
+    (format!("(SELECT versions.row_id FROM versions WHERE {visible} AND versions.row_id {among})"), binds)
 }
 
 /// ` AND k.name IN (…)` for the keys asked for, nothing for all.

@@ -3,10 +3,25 @@ use std::sync::Arc;
 use nunatak_domain::{
     DatasetVersionId, JobId, ModelId, ProjectId, Timestamp, UserId, VersionId, VersionStatus, Visibility,
 };
-use sea_orm::{FromQueryResult, QueryResult, entity::prelude::Uuid};
+use sea_orm::{QueryResult, entity::prelude::Uuid};
 
 use super::{Artifact, Git, Maps};
-use crate::{StoreError, entities::versions};
+use crate::{StoreError, cells::Cells, entities::versions};
+
+macro_rules! columns {
+    ($project_id:literal) => {
+        concat!(
+            $project_id,
+            " AS project_id, versions.row_id, versions.id, versions.project_row, versions.model_id, \
+             versions.number, versions.status, versions.visibility, versions.description, versions.detector_name, \
+             versions.detector_version, versions.dataset_version_id, versions.dataset_name, \
+             versions.dataset_description, versions.git_branch, versions.git_commit, versions.git_dirty, \
+             versions.git_remotes, versions.artifact_sha256, versions.artifact_size, versions.artifact_name, \
+             versions.artifact_format, versions.threshold, versions.job_id, versions.parent_row, \
+             versions.created_by, versions.created_at, versions.updated_at"
+        )
+    };
+}
 
 /// One version, without what has rows of its own and without the large documents (environment, input schema).
 #[derive(Debug, Clone, PartialEq)]
@@ -41,26 +56,61 @@ pub struct VersionRecord {
     pub maps: Option<Arc<Maps>>,
 }
 
-/// What a record is read from, of the table `versions`: all but the large documents.
-pub(crate) const COLUMNS: &str = "versions.row_id, versions.id, versions.project_row, \
-    (SELECT p.id FROM projects p WHERE p.row_id = versions.project_row) AS project_id, versions.model_id, \
-    versions.number, versions.status, versions.visibility, versions.description, versions.detector_name, \
-    versions.detector_version, versions.dataset_version_id, versions.dataset_name, versions.dataset_description, \
-    versions.git_branch, versions.git_commit, versions.git_dirty, versions.git_remotes, \
-    CAST(NULL AS TEXT) AS environment, CAST(NULL AS TEXT) AS input_schema, versions.artifact_sha256, \
-    versions.artifact_size, versions.artifact_name, versions.artifact_format, versions.threshold, versions.job_id, \
-    versions.parent_row, versions.created_by, versions.created_at, versions.updated_at, versions.deleted_at";
+/// What a record is read from, of the table `versions`: all but the large documents, in the order in which
+/// [`VersionRecord::read`] takes them. They are the first columns of their statement.
+pub(crate) const COLUMNS: &str = columns!("(SELECT p.id FROM projects p WHERE p.row_id = versions.project_row)");
+
+/// The same beside the version's model, `m`, which knows the project's id.
+pub(super) const COLUMNS_BESIDE_MODEL: &str = columns!("m.project_id");
 
 impl VersionRecord {
     /// The record in a row that was selected with [`COLUMNS`].
     pub(crate) fn read(row: &QueryResult) -> Result<Self, StoreError> {
-        let project: Uuid = row.try_get("", "project_id")?;
-        Self::of(versions::Model::from_query_result(row, "")?, project.into())
+        Self::take(&mut Cells::of(row))
     }
 
-    /// The same, with the maps that were selected beside it.
+    /// The same, with the maps that were selected next.
     pub(super) fn read_with_maps(row: &QueryResult) -> Result<Self, StoreError> {
-        Ok(Self { maps: Some(Arc::new(Maps::read(row)?)), ..Self::read(row)? })
+        let mut cells = Cells::of(row);
+        let record = Self::take(&mut cells)?;
+        Ok(Self { maps: Some(Arc::new(Maps::take(record.row, &mut cells)?)), ..record })
+    }
+
+    pub(super) fn take(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        let project: Uuid = cells.take()?;
+        let model = versions::Model {
+            row_id: cells.take()?,
+            id: cells.take()?,
+            project_row: cells.take()?,
+            model_id: cells.take()?,
+            number: cells.take()?,
+            status: cells.take()?,
+            visibility: cells.take()?,
+            description: cells.take()?,
+            detector_name: cells.take()?,
+            detector_version: cells.take()?,
+            dataset_version_id: cells.take()?,
+            dataset_name: cells.take()?,
+            dataset_description: cells.take()?,
+            git_branch: cells.take()?,
+            git_commit: cells.take()?,
+            git_dirty: cells.take()?,
+            git_remotes: cells.take()?,
+            environment: None,
+            input_schema: None,
+            artifact_sha256: cells.take()?,
+            artifact_size: cells.take()?,
+            artifact_name: cells.take()?,
+            artifact_format: cells.take()?,
+            threshold: cells.take()?,
+            job_id: cells.take()?,
+            parent_row: cells.take()?,
+            created_by: cells.take()?,
+            created_at: cells.take()?,
+            updated_at: cells.take()?,
+            deleted_at: None,
+        };
+        Self::of(model, project.into())
     }
 
     pub(super) fn of(row: versions::Model, project: ProjectId) -> Result<Self, StoreError> {

@@ -24,6 +24,17 @@ impl Binds {
         values.into_iter().map(|value| self.bind(value)).collect::<Vec<_>>().join(", ")
     }
 
+    /// `= ANY(…)` or `IN (…)` of row numbers: on PostgreSQL one value, so that a statement's text does not depend on
+    /// how many there are and is parsed and planned once.
+    pub(crate) fn among(&mut self, postgres: bool, rows: impl IntoIterator<Item = i64>) -> String {
+        if postgres {
+            let rows: Vec<_> = rows.into_iter().map(|row| row.to_string()).collect();
+            return format!("= ANY({}::text::bigint[])", self.bind(format!("{{{}}}", rows.join(","))));
+        }
+        // No row has the number -1: an empty list is not SQL.
+        format!("IN ({})", self.list(rows.into_iter().chain([-1])))
+    }
+
     /// Takes in a statement with values of its own: its `$n` become ours.
     pub(crate) fn embed(&mut self, text: &str, values: Vec<Value>) -> String {
         let before = self.0.len();

@@ -24,8 +24,10 @@ pub(in super::super) struct Target<'a> {
 /// An index in the order of registration that holds the versions of one condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Walk {
-    /// What follows FROM; its rows are `x`, with `x.version_row`.
+    /// What follows FROM; its rows have `version_row`.
     pub(in super::super) source: String,
+    /// What its rows are called.
+    pub(in super::super) alias: String,
     pub(in super::super) condition: String,
     /// Whether the index holds versions besides that are passed over.
     pub(in super::super) skips: bool,
@@ -149,7 +151,14 @@ fn valued(table: &str, key: i64, test: &ValueTest, binds: &mut Binds) -> Result<
 }
 
 /// The index to walk from the newest version on, if one holds those of this condition in that order.
-pub(in super::super) fn walk(filter: &VersionFilter, target: Target<'_>, binds: &mut Binds) -> Option<Walk> {
+/// Its rows are called `alias`.
+pub(in super::super) fn walk(
+    filter: &VersionFilter,
+    target: Target<'_>,
+    alias: &str,
+    binds: &mut Binds,
+) -> Option<Walk> {
+    let walk = |source, condition, skips| Some(Walk { source, alias: alias.to_owned(), condition, skips });
     match filter {
         VersionFilter::Tag(StringTest {
             eq: Some(name),
@@ -160,21 +169,22 @@ pub(in super::super) fn walk(filter: &VersionFilter, target: Target<'_>, binds: 
             ..
         }) if !has_exists_false(filter) => {
             let name = binds.bind(target.keys.id(KeyKind::Tag, name));
-            let source = indexed(target, "version_tags x", "version_tags_name");
-            Some(Walk { source, condition: format!("x.name_id = {name}"), skips: false })
+            let source = indexed(target, "version_tags", alias, "name");
+            walk(source, format!("{alias}.name_id = {name}"), false)
         }
         VersionFilter::Hyperparameter(key, test) => {
-            equal("hyperparameters", target.keys.id(KeyKind::Hyperparameter, key), test, target, binds)
+            equal("hyperparameters", target.keys.id(KeyKind::Hyperparameter, key), test, target, alias, binds)
         }
         VersionFilter::Parameter(key, test) => {
-            equal("parameters", target.keys.id(KeyKind::Parameter, key), test, target, binds)
+            equal("parameters", target.keys.id(KeyKind::Parameter, key), test, target, alias, binds)
         }
         VersionFilter::Metric(key, Aggregate::Last, test) if is_bounded(test) => {
             let key = binds.bind(target.keys.id(KeyKind::Metric, key));
             // An expression, so that the index on the values does not tempt: the other one holds them, too.
-            let wanted = all(&number(if target.postgres { "(x.last + 0)" } else { "+x.last" }, test, binds));
-            let source = indexed(target, "metrics x", "metrics_newest");
-            Some(Walk { source, condition: format!("x.key_id = {key} AND {wanted}"), skips: true })
+            let last = if target.postgres { format!("({alias}.last + 0)") } else { format!("+{alias}.last") };
+            let wanted = all(&number(&last, test, binds));
+            let source = indexed(target, "metrics", alias, "newest");
+            walk(source, format!("{alias}.key_id = {key} AND {wanted}"), true)
         }
         _ => None,
     }
@@ -184,29 +194,30 @@ fn has_exists_false(filter: &VersionFilter) -> bool {
     matches!(filter, VersionFilter::Tag(StringTest { exists: Some(false), .. }))
 }
 
-fn equal(table: &str, key: i64, test: &ValueTest, target: Target<'_>, binds: &mut Binds) -> Option<Walk> {
+fn equal(table: &str, key: i64, test: &ValueTest, target: Target<'_>, alias: &str, binds: &mut Binds) -> Option<Walk> {
     let (wanted, index) = match test {
         ValueTest::Number(test) => {
             let value = test.eq.filter(|value| !value.is_nan())?;
             let only = NumberTest { eq: test.eq, ..NumberTest::default() };
-            (format!("x.number = {}", (*test == only).then(|| binds.bind(value))?), "number")
+            (format!("{alias}.number = {}", (*test == only).then(|| binds.bind(value))?), "number")
         }
         ValueTest::String(test) => {
             let value = test.eq.as_ref()?;
             let only = StringTest { eq: test.eq.clone(), ..StringTest::default() };
             let whole = value.chars().count() < HEAD_CHARS && !value.contains('\0');
-            (format!("x.text_head = {}", (*test == only && whole).then(|| binds.bind(value.as_str()))?), "text")
+            (format!("{alias}.text_head = {}", (*test == only && whole).then(|| binds.bind(value.as_str()))?), "text")
         }
         ValueTest::Boolean(_) | ValueTest::Exists(_) => return None,
     };
     let key = binds.bind(key);
-    let source = indexed(target, &format!("{table} x"), &format!("{table}_{index}"));
-    Some(Walk { source, condition: format!("x.key_id = {key} AND {wanted}"), skips: false })
+    let source = indexed(target, table, alias, index);
+    let condition = format!("{alias}.key_id = {key} AND {wanted}");
+    Some(Walk { source, alias: alias.to_owned(), condition, skips: false })
 }
 
 /// SQLite takes the index by name; PostgreSQL finds it by the order that is asked for.
-fn indexed(target: Target<'_>, table: &str, index: &str) -> String {
-    if target.postgres { table.to_owned() } else { format!("{table} INDEXED BY {index}") }
+fn indexed(target: Target<'_>, table: &str, alias: &str, index: &str) -> String {
+    if target.postgres { format!("{table} {alias}") } else { format!("{table} {alias} INDEXED BY {table}_{index}") }
 }
 
 /// Something must be there, and is asked for more than its presence.

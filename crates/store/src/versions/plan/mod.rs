@@ -91,7 +91,7 @@ impl Question<'_> {
             if Some(place) != self.project() && gather(part, self.target, &mut unused)?.is_some() {
                 ways.push(Way::Gather(place));
             }
-            if self.is_newest_first() && walk(part, self.target, &mut unused).is_some() {
+            if self.is_newest_first() && walk(part, self.target, "w", &mut unused).is_some() {
                 ways.push(Way::Walk(place));
             }
         }

@@ -13,6 +13,7 @@ use nunatak_domain::{
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::{
+    Along,
     compile::Keys,
     plan::{Question, Target, Way},
 };
@@ -67,10 +68,11 @@ async fn compare(
     for (backwards, way) in [false, true].into_iter().flat_map(|backwards| ways(world, filter, orders, backwards)) {
         let mut found = Vec::new();
         let mut cursor = None;
+        let along = Along { maps: backwards, authors: !backwards };
         loop {
             let request = PageRequest { size, backwards, cursor: cursor.take() };
-            let page = world.store.versions_by(actor, (filter, orders, &request), backwards, Some(way)).await;
-            let page = page.map_err(|error| format!("{way:?} {error:?}"))?;
+            let page = world.store.versions_by(actor, (filter, orders, &request), along, Some(way)).await;
+            let page = page.map_err(|error| format!("{way:?} {error:?}"))?.0;
             let rows: Vec<_> = page.items.iter().map(|(_, version)| version.row).collect();
             let (more, edge) = match backwards {
                 true => (page.has_previous, page.items.first()),
