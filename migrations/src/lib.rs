@@ -8,6 +8,7 @@ mod m0001_foundation;
 mod m0002_find;
 mod m0003_summaries;
 mod m0004_finished_jobs;
+mod m0005_logging;
 mod m0006_statistics;
 
 use sea_orm_migration::prelude::*;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_find::Migration),
             Box::new(m0003_summaries::Migration),
             Box::new(m0004_finished_jobs::Migration),
+            Box::new(m0005_logging::Migration),
             Box::new(m0006_statistics::Migration),
         ]
     }

@@ -12,6 +12,7 @@ mod limits;
 mod live;
 mod metrics;
 mod nested;
+mod once;
 mod organisation;
 mod plain;
 mod replicas;

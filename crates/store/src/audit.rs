@@ -47,8 +47,25 @@ pub(crate) fn rows() -> Rows {
 
 /// Adds what `permit` is used for.
 pub(crate) fn push(rows: &mut Rows, permit: &Permit, now: Timestamp, subject: impl std::fmt::Display, detail: &Value) {
+    rows.push(cells(permit, now, subject, &detail.to_string()));
+}
+
+/// The same with one more value beside it.
+pub(crate) fn push_beside(
+    rows: &mut Rows,
+    permit: &Permit,
+    now: Timestamp,
+    subject: impl std::fmt::Display,
+    detail: &str,
+    beside: i64,
+) {
+    let [a, b, c, d, e, f, g, h, i] = cells(permit, now, subject, detail);
+    rows.push([a, b, c, d, e, f, g, h, i, beside.into()]);
+}
+
+fn cells(permit: &Permit, now: Timestamp, subject: impl std::fmt::Display, detail: &str) -> [sea_orm::Value; 9] {
     let uuid = sea_orm::Value::Uuid;
-    rows.push([
+    [
         AuditEventId::new(now).0.into(),
         now.micros().into(),
         permit.user().0.into(),
@@ -57,8 +74,8 @@ pub(crate) fn push(rows: &mut Rows, permit: &Permit, now: Timestamp, subject: im
         subject.to_string().into(),
         uuid(permit.workspace().map(Into::into)),
         uuid(permit.project().map(Into::into)),
-        detail.to_string().into(),
-    ]);
+        detail.into(),
+    ]
 }
 
 impl Store {

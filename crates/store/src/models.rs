@@ -1,5 +1,6 @@
 //! Models: named lines of versions.
 
+mod known;
 mod number;
 mod write;
 
@@ -11,6 +12,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func, LikeExpr},
 };
 
+pub(crate) use known::KnownModels;
 pub(crate) use number::Numbered;
 pub use write::ModelChange;
 

@@ -19,6 +19,9 @@ pub(crate) struct Rows {
     /// The names of the columns, separated by commas.
     columns: &'static str,
     computed: Option<Computed>,
+    /// What a row holds besides, for `findings` to use.
+    beside: &'static str,
+    findings: &'static [Finding],
     /// What follows the rows: `ON CONFLICT DO NOTHING`.
     tail: &'static str,
     width: usize,
@@ -35,10 +38,14 @@ pub(crate) struct Computed {
     pub(crate) join: &'static str,
 }
 
+/// A column, and by which expression a statement on PostgreSQL finds its value: the rows (`u`) say where to look, and
+/// `n` is the statement's one row that has it.
+pub(crate) type Finding = (&'static str, &'static str);
+
 impl Rows {
     pub(crate) fn into(table: &'static str, columns: &'static str) -> Self {
         let width = columns.split(',').count();
-        Self { table, columns, computed: None, tail: "", width, values: Vec::new() }
+        Self { table, columns, computed: None, beside: "", findings: &[], tail: "", width, values: Vec::new() }
     }
 
     pub(crate) fn tail(self, tail: &'static str) -> Self {
@@ -49,6 +56,16 @@ impl Rows {
         Self { computed: Some(computed), ..self }
     }
 
+    /// For a statement that has an `n`.
+    pub(crate) fn finding(self, findings: &'static [Finding]) -> Self {
+        Self { findings, ..self }
+    }
+
+    /// One more value in each row, under this name, for [`Rows::finding`].
+    pub(crate) fn beside(self, beside: &'static str) -> Self {
+        Self { beside, width: self.width + 1, ..self }
+    }
+
     pub(crate) fn push<const N: usize>(&mut self, row: [Value; N]) {
         debug_assert_eq!(N, self.width, "{} ({})", self.table, self.columns);
         self.values.extend(row);
@@ -57,13 +74,30 @@ impl Rows {
     /// The statement that takes its rows from `source`.
     fn text(&self, source: &str) -> String {
         let Self { table, columns, tail, .. } = self;
-        match self.computed {
-            None => format!("INSERT INTO {table} ({columns}) {source} {tail}"),
-            Some(Computed { column, value, join }) => format!(
-                "INSERT INTO {table} ({columns}, {column}) WITH u ({columns}) AS ({source}) \
-                 SELECT u.*, {value} FROM u {join} WHERE 1 = 1 {tail}"
-            ),
+        if self.computed.is_none() && self.findings.is_empty() {
+            return format!("INSERT INTO {table} ({columns}) {source} {tail}");
         }
+        let mut values: Vec<_> = columns.split(", ").map(|column| self.value_of(column)).collect();
+        let (mut written, mut joins) = ((*columns).to_owned(), String::new());
+        if let Some(Computed { column, value, join }) = self.computed {
+            written = format!("{written}, {column}");
+            values.push(value.to_owned());
+            joins = format!(" {join}");
+        }
+        if !self.findings.is_empty() {
+            joins.push_str(" CROSS JOIN n");
+        }
+        let held = if self.beside.is_empty() { (*columns).to_owned() } else { format!("{columns}, {}", self.beside) };
+        let values = values.join(", ");
+        format!(
+            "INSERT INTO {table} ({written}) WITH u ({held}) AS ({source}) \
+             SELECT {values} FROM u{joins} WHERE 1 = 1 {tail}"
+        )
+    }
+
+    fn value_of(&self, column: &str) -> String {
+        let found = self.findings.iter().find(|(name, _)| *name == column);
+        found.map_or_else(|| format!("u.{column}"), |(_, value)| (*value).to_owned())
     }
 
     /// The statement that writes them, for few enough rows (as with [`Rows::source`]).
@@ -95,7 +129,7 @@ impl Rows {
         let mut source = "SELECT * FROM unnest(".to_owned();
         for column in 0..self.width {
             let values = self.values.iter().skip(column).step_by(self.width);
-            binds.push(array(values).into());
+            binds.push(array(values));
             let kind = self.values.get(column).map_or("text", sql_type);
             let comma = if column == 0 { "" } else { ", " };
             let _ = write!(source, "{comma}${}::text::{kind}[]", binds.len());
@@ -127,16 +161,23 @@ pub(crate) async fn insert_all(db: &impl ConnectionTrait, parts: Vec<Rows>) -> R
         return Ok(());
     }
     let mut binds = Vec::new();
-    let mut text = String::new();
-    for (place, rows) in parts.iter().enumerate() {
-        let start = if place == 0 { "WITH" } else { "," };
-        let source = rows.arrays(&mut binds);
-        let _ = write!(text, "{start} part{place} AS ({}) ", rows.text(&source));
-    }
+    let mut text = with(&parts, "WITH", &mut binds);
     let source = last.arrays(&mut binds);
     text.push_str(&last.text(&source));
     db.execute_raw(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, binds)).await?;
     Ok(())
+}
+
+/// The parts as a statement on PostgreSQL has them before its end: `start part0 AS (…), part1 AS (…) `. Parts
+/// without rows stay away.
+pub(crate) fn with(parts: &[Rows], start: &str, binds: &mut Vec<Value>) -> String {
+    let mut text = String::new();
+    for (place, rows) in parts.iter().filter(|rows| !rows.values.is_empty()).enumerate() {
+        let start = if place == 0 { start } else { "," };
+        let source = rows.arrays(binds);
+        let _ = write!(text, "{start} part{place} AS ({}) ", rows.text(&source));
+    }
+    text
 }
 
 /// What PostgreSQL calls the type of a value.
@@ -153,7 +194,7 @@ fn sql_type(value: &Value) -> &'static str {
 }
 
 /// An array as PostgreSQL writes it: `{1,NULL,"a\"b"}`.
-fn array<'a>(values: impl Iterator<Item = &'a Value>) -> String {
+pub(crate) fn array<'a>(values: impl Iterator<Item = &'a Value>) -> Value {
     let mut text = "{".to_owned();
     for (place, value) in values.enumerate() {
         if place > 0 {
@@ -176,7 +217,7 @@ fn array<'a>(values: impl Iterator<Item = &'a Value>) -> String {
         };
     }
     text.push('}');
-    text
+    text.into()
 }
 
 fn quote(text: &mut String, value: &str) {
@@ -197,9 +238,9 @@ mod tests {
     #[test]
     fn an_array_keeps_what_its_values_are() {
         let texts = ["a\"b\\c", "", "NULL", "{x,y}"].map(Value::from);
-        assert_eq!(array(texts.iter()), r#"{"a\"b\\c","","NULL","{x,y}"}"#);
+        assert_eq!(array(texts.iter()), r#"{"a\"b\\c","","NULL","{x,y}"}"#.into());
         let floats = [Value::from(0.1), f64::NEG_INFINITY.into(), (-0.0).into(), 1e300.into(), Value::Double(None)];
-        assert_eq!(array(floats.iter()), "{0.1,-inf,-0.0,1e300,NULL}");
+        assert_eq!(array(floats.iter()), "{0.1,-inf,-0.0,1e300,NULL}".into());
     }
 
     #[test]

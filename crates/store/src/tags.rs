@@ -6,7 +6,7 @@ mod write;
 pub use read::TagRecord;
 pub use write::TagChange;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use nunatak_domain::{KeyKind, Name, TagId, UserId};
 use sea_orm::{ConnectionTrait, DbErr, Value, entity::prelude::Uuid};
@@ -14,18 +14,43 @@ use sea_orm::{ConnectionTrait, DbErr, Value, entity::prelude::Uuid};
 use crate::{
     Store, StoreError, db,
     rows::{Rows, insert_all},
-    versions::sql::Binds,
+    versions::{Of, sql::Binds},
 };
 
 /// A tag, and the id of its name in the dictionary of all projects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Attachable {
-    pub(crate) tag: TagId,
+    tag: TagRef,
     name_id: i64,
 }
 
+/// What a row says of its tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TagRef {
+    Id(TagId),
+    /// Where the statement that writes the row finds it, from 1.
+    Place(i64),
+}
+
+impl Attachable {
+    /// `None` where only the statement that writes it will know.
+    const fn id(&self) -> Option<TagId> {
+        match self.tag {
+            TagRef::Id(id) => Some(id),
+            TagRef::Place(_) => None,
+        }
+    }
+}
+
 /// A project's tags by name.
-pub(crate) type Known = HashMap<String, Attachable>;
+pub(crate) type Known = BTreeMap<String, Attachable>;
+
+/// Tags by name as a statement finds them that looks for them by itself, in the order of their names.
+pub(crate) fn by_place<'a>(named: impl Iterator<Item = (&'a Name, i64)>) -> Known {
+    let wanted: BTreeMap<&str, i64> = named.map(|(name, id)| (name.as_str(), id)).collect();
+    let known = wanted.into_iter().zip(1..);
+    known.map(|((name, name_id), place)| (name.to_owned(), Attachable { tag: TagRef::Place(place), name_id })).collect()
+}
 
 /// Tags by name, with the ids of their names; unknown ones are made.
 pub(crate) async fn ensure<'a>(
@@ -79,20 +104,30 @@ async fn find(db: &impl ConnectionTrait, project_row: i64, wanted: &BTreeMap<&st
     for row in rows {
         let (name, id): (String, Uuid) = (row.try_get("", "name")?, row.try_get("", "id")?);
         if let Some(name_id) = wanted.get(name.as_str()) {
-            found.insert(name, Attachable { tag: id.into(), name_id: *name_id });
+            found.insert(name, Attachable { tag: TagRef::Id(id.into()), name_id: *name_id });
         }
     }
     Ok(found)
 }
 
-/// Tags on versions; those that are there already stay.
-pub(crate) fn attached_rows() -> Rows {
-    Rows::into("version_tags", "tag_id, version_row, name_id").tail("ON CONFLICT DO NOTHING")
+/// Tags on versions that have none yet.
+pub(crate) fn first_rows() -> Rows {
+    Rows::into("version_tags", "tag_id, version_row, name_id, audience")
 }
 
-/// Adds tags of one version.
-pub(crate) fn push<'a>(rows: &mut Rows, known: &Known, names: impl Iterator<Item = &'a Name>, version_row: i64) {
-    for found in names.filter_map(|name| known.get(name.as_str())) {
-        rows.push([found.tag.0.into(), version_row.into(), found.name_id.into()]);
+/// Tags on versions; those that are there already stay.
+fn attached_rows() -> Rows {
+    first_rows().tail("ON CONFLICT DO NOTHING")
+}
+
+/// Adds tags of one version, each once.
+pub(crate) fn push<'a>(rows: &mut Rows, known: &Known, names: impl Iterator<Item = &'a Name>, of: Of) {
+    let names: BTreeSet<_> = names.map(Name::as_str).collect();
+    for Attachable { tag, name_id } in names.into_iter().filter_map(|name| known.get(name)) {
+        let tag = match tag {
+            TagRef::Id(id) => id.0.into(),
+            TagRef::Place(place) => (*place).into(),
+        };
+        rows.push([tag, of.row.into(), (*name_id).into(), of.audience.into()]);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     StoreError,
     rows::{Computed, Rows},
     versions::{
-        Float, Measured, MetricPoint,
+        Float, Measured, MetricPoint, Of,
         register::{MAX_KEYS, limit},
     },
 };
@@ -109,15 +109,18 @@ pub(crate) fn direction(number: i16) -> Result<Direction, StoreError> {
     Direction::from_number(number).ok_or_else(|| StoreError::Corrupt(format!("direction {number}")))
 }
 
-/// Aggregates, written over what is there. The direction that the project declares decides `best` (1 is
-/// [`Direction::Minimize`]); the database looks at it, so that it need not be asked before.
-pub(crate) fn rows() -> Rows {
+/// The direction that the project declares decides `best` (1 is [`Direction::Minimize`]); the database looks at it, so
+/// that it need not be asked before.
+const BEST: Computed = Computed {
+    column: "best",
+    value: "CASE WHEN d.direction = 1 THEN u.min ELSE u.max END",
+    join: "LEFT JOIN metric_directions d ON d.project_row = u.project_row AND d.key_id = u.key_id",
+};
+
+/// Aggregates, written over what is there.
+pub(super) fn rows() -> Rows {
     Rows::into("metrics", "version_row, key_id, project_row, last, last_step, last_at, min, max, points")
-        .computed(Computed {
-            column: "best",
-            value: "CASE WHEN d.direction = 1 THEN u.min ELSE u.max END",
-            join: "LEFT JOIN metric_directions d ON d.project_row = u.project_row AND d.key_id = u.key_id",
-        })
+        .computed(BEST)
         .tail(
             "ON CONFLICT (version_row, key_id) DO UPDATE SET last = excluded.last, \
              last_step = excluded.last_step, last_at = excluded.last_at, min = excluded.min, \
@@ -125,8 +128,18 @@ pub(crate) fn rows() -> Rows {
         )
 }
 
-pub(super) fn push(rows: &mut Rows, (version_row, project_row): (i64, i64), key_id: i64, aggregate: Aggregate) {
-    rows.push([
+/// The same for a version that has none yet: nothing is looked for that they could be written over.
+pub(crate) fn first_rows() -> Rows {
+    let columns = "version_row, key_id, project_row, last, last_step, last_at, min, max, points, audience";
+    Rows::into("metrics", columns).computed(BEST)
+}
+
+pub(super) fn push(rows: &mut Rows, place: (i64, i64), key_id: i64, aggregate: Aggregate) {
+    rows.push(cells(place, key_id, aggregate));
+}
+
+fn cells((version_row, project_row): (i64, i64), key_id: i64, aggregate: Aggregate) -> [Value; 9] {
+    [
         version_row.into(),
         key_id.into(),
         project_row.into(),
@@ -136,12 +149,17 @@ pub(super) fn push(rows: &mut Rows, (version_row, project_row): (i64, i64), key_
         Value::Double(aggregate.min),
         Value::Double(aggregate.max),
         aggregate.points.into(),
-    ]);
+    ]
+}
+
+/// The points of a version that has none yet.
+pub(crate) fn first_point_rows() -> Rows {
+    Rows::into("metric_points", "version_row, key_id, step, at, value")
 }
 
 /// Points; a step that is there already gets the new value and time.
-pub(crate) fn point_rows() -> Rows {
-    Rows::into("metric_points", "version_row, key_id, step, at, value")
+pub(super) fn point_rows() -> Rows {
+    first_point_rows()
         .tail("ON CONFLICT (version_row, key_id, step) DO UPDATE SET at = excluded.at, value = excluded.value")
 }
 
@@ -154,15 +172,16 @@ pub(super) fn push_point(rows: &mut Rows, version_row: i64, key_id: i64, point: 
 pub(crate) fn push_first(
     metrics: &mut Rows,
     points: &mut Rows,
-    place: (i64, i64),
+    of: Of,
     grouped: &Grouped<'_>,
     key_ids: &[i64],
 ) -> Vec<Measured> {
     let mut measured = Vec::with_capacity(key_ids.len());
     for ((key, group), key_id) in grouped.0.iter().zip(key_ids) {
         let Some(aggregate) = Aggregate::of(group) else { continue };
-        push(metrics, place, *key_id, aggregate);
-        group.iter().for_each(|point| push_point(points, place.0, *key_id, point));
+        let [a, b, c, d, e, f, g, h, i] = cells((of.row, of.project_row), *key_id, aggregate);
+        metrics.push([a, b, c, d, e, f, g, h, i, of.audience.into()]);
+        group.iter().for_each(|point| push_point(points, of.row, *key_id, point));
         measured.push(aggregate.measured(*key_id, key));
     }
     measured

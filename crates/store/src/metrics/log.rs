@@ -104,6 +104,9 @@ impl Store {
             let text = "SELECT 1 FROM projects WHERE row_id = $1 FOR UPDATE";
             txn.execute_raw(db::sql(&txn, text, vec![project_row.into()])).await?;
         }
+        // Who registers versions without waiting sees by this that what it read of directions is old.
+        let text = "UPDATE projects SET updated_at = $2 WHERE row_id = $1";
+        txn.execute_raw(db::sql(&txn, text, vec![project_row.into(), self.now().micros().into()])).await?;
         let text = "INSERT INTO metric_directions (project_row, key_id, direction) VALUES ($1, $2, $3) \
                     ON CONFLICT (project_row, key_id) DO UPDATE SET direction = excluded.direction";
         let values = vec![project_row.into(), key_id.into(), direction.number().into()];

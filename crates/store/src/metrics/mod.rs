@@ -10,4 +10,4 @@ mod thin;
 pub use read::{MAX_POINTS_SHOWN, MetricRecord, PointRecord};
 
 pub use aggregate::MAX_POINTS;
-pub(crate) use aggregate::{Grouped, direction, point_rows, push_first, rows};
+pub(crate) use aggregate::{Grouped, direction, first_point_rows, first_rows, push_first};

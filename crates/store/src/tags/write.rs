@@ -7,14 +7,14 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{TagRecord, attached_rows, ensure, name_ids, push, rename};
+use super::{Attachable, TagRecord, attached_rows, ensure, name_ids, push, rename};
 use crate::{
     Action, IdempotencyKey, Permit, Store, StoreError, db,
     entities::tags,
     rows::insert_all,
     scope::{project_of, require},
     versions::{
-        MAX_TAGS, VersionRecord, audience,
+        MAX_TAGS, Of, VersionRecord, audience,
         register::limit,
         sql::{Binds, plain_text},
     },
@@ -124,10 +124,12 @@ impl Store {
         let rows = txn.query_all_raw(db::sql(&txn, text, vec![version.row.into()])).await?;
         let there = rows.iter().map(|row| Ok(TagId(row.try_get("", "tag_id")?)));
         let there = there.collect::<Result<HashSet<_>, StoreError>>()?;
-        let after = there.into_iter().chain(wanted.values().map(|found| found.tag)).collect::<HashSet<_>>();
+        let after = there.into_iter().chain(wanted.values().filter_map(Attachable::id)).collect::<HashSet<_>>();
         limit("tags", after.len(), MAX_TAGS)?;
         let mut rows = attached_rows();
-        push(&mut rows, &wanted, names.iter(), version.row);
+        // Whom they are for is settled below.
+        let of = Of { row: version.row, project_row: version.project_row, audience: audience::ANYBODY };
+        push(&mut rows, &wanted, names.iter(), of);
         insert_all(&txn, vec![rows]).await?;
         if version.visibility == Visibility::Private {
             audience::settle(self, &txn, version.row).await?;

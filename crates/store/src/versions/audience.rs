@@ -4,12 +4,12 @@
 //! It only says where to look. Whether a version may be seen is asked of `versions` each time, so rows at
 //! [`ANYBODY`] are never wrong, only slower for those who may not see the version.
 //!
-//! Whatever hides, shows or deletes versions, or adds rows to one that is private, ends with [`settle`].
+//! New versions' rows are written with [`first`]. Whatever hides, shows or deletes versions, or adds rows to one that
+//! is private, ends with [`settle`].
 
-use nunatak_domain::{ModelId, UserId};
+use nunatak_domain::{ModelId, UserId, Visibility};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, entity::prelude::Uuid};
 
-use super::sql::Binds;
 use crate::{Store, StoreError, db};
 
 pub(crate) const ANYBODY: i64 = 0;
@@ -29,6 +29,14 @@ pub(crate) const fn of(author: UserId) -> i64 {
     if low == ANYBODY { 1 } else { low }
 }
 
+/// For whom a new version's rows are.
+pub(crate) const fn first(visibility: Visibility, author: UserId) -> i64 {
+    match visibility {
+        Visibility::Public => ANYBODY,
+        Visibility::Private => of(author),
+    }
+}
+
 /// Writes beside a version's rows whom they are for now. Locks the version against being hidden or shown meanwhile.
 pub(crate) async fn settle(store: &Store, txn: &DatabaseTransaction, version_row: i64) -> Result<(), StoreError> {
     let lock = if store.0.db.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
@@ -44,24 +52,6 @@ pub(crate) async fn settle(store: &Store, txn: &DatabaseTransaction, version_row
     for table in TABLES {
         let text = format!("UPDATE {table} SET audience = $2 WHERE version_row = $1 AND audience <> $2");
         txn.execute_raw(db::sql(txn, &text, vec![version_row.into(), audience.into()])).await?;
-    }
-    Ok(())
-}
-
-/// The same for private versions of one author that were just made.
-pub(crate) async fn keep_private(
-    txn: &DatabaseTransaction,
-    version_rows: &[i64],
-    author: UserId,
-) -> Result<(), StoreError> {
-    if version_rows.is_empty() {
-        return Ok(());
-    }
-    for table in TABLES {
-        let mut binds = Binds::from(vec![of(author).into()]);
-        let rows = binds.list(version_rows.iter().copied());
-        let text = format!("UPDATE {table} SET audience = $1 WHERE version_row IN ({rows})");
-        txn.execute_raw(db::sql(txn, &text, binds.into_values())).await?;
     }
     Ok(())
 }

@@ -27,6 +27,14 @@ pub struct LogVersion {
     pub version: NewVersion,
 }
 
+impl LogVersion {
+    /// It refers to nothing that must be looked up.
+    const fn stands_alone(&self) -> bool {
+        let here = matches!(self.version.dataset, DatasetOrigin::Here(_));
+        self.upload.is_none() && self.version.parent.is_none() && !here
+    }
+}
+
 /// Which model gets the version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TargetModel {
@@ -78,7 +86,16 @@ impl Store {
         require(permit, Action::LogVersions)?;
         logs.iter_mut().for_each(|log| log.version.created_by = permit.user());
         let batch = self.prepare_versions(logs.iter().map(|log| (&log.model, &log.version)), many).await?;
-        let (versions, replayed) = db::again(|| self.log_batch(permit, &logs, &batch, many, key)).await?;
+        let simple = self.0.db.is_postgres() && key.is_none() && logs.iter().all(LogVersion::stands_alone);
+        let at_once = if simple { self.insert_at_once(project_of(permit)?, &batch, permit).await } else { Ok(None) };
+        let at_once = match at_once {
+            Err(error) if error.is_collision() => None,
+            other => other?,
+        };
+        let (versions, replayed) = match at_once {
+            Some(versions) => (versions, false),
+            None => db::again(|| self.log_batch(permit, &logs, &batch, many, key)).await?,
+        };
         if !replayed {
             for version in &versions {
                 let (model, project) = (version.model, version.project);
@@ -106,6 +123,7 @@ impl Store {
         let found = self.look_up(&txn, permit, logs, many).await?;
         let versions = self.insert_versions(&txn, project, batch, &found, Some(permit)).await?;
         txn.commit().await?;
+        self.0.models.remember(project.0, batch.named(&versions));
         Ok((versions, false))
     }
 

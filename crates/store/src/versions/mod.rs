@@ -1,6 +1,6 @@
 //! Versions: registering, reading, finding.
 //!
-//! - `new`, `check`, `register`, `row`, `log`: what a version is made from, and how it gets in.
+//! - `new`, `check`, `register`, `row`, `tables`, `log`, `once`: what a version is made from, and how it gets in.
 //! - `record`, `read`, `values`: what comes out, one by one and in batches for the loaders.
 //! - `maps`: the same as one text a version, for output.
 //! - `matching`: the row numbers that a filter finds. `audience`: for whom a version's rows are.
@@ -23,6 +23,7 @@ mod log;
 pub(crate) mod maps;
 pub(crate) mod matching;
 mod new;
+mod once;
 mod order;
 mod plan;
 pub(crate) mod read;
@@ -30,6 +31,7 @@ mod record;
 pub(crate) mod register;
 mod row;
 pub(crate) mod sql;
+mod tables;
 pub(crate) mod values;
 
 pub use along::{Along, Company};
@@ -44,6 +46,7 @@ pub(crate) use plan::{Counts, Samples};
 pub use read::VersionDocuments;
 pub use record::VersionRecord;
 pub use register::{MAX_FIGURES, MAX_KEYS, MAX_TAGS};
+pub(crate) use row::Of;
 
 #[cfg(test)]
 mod tests;

@@ -1,47 +1,42 @@
 //! How versions get in, one or five hundred: the number of statements does not depend on how many they are.
 
-use nunatak_domain::{KeyKind, Problem, ProjectId, VersionId, Visibility};
+use nunatak_domain::{KeyKind, ModelId, Name, Problem, ProjectId, VersionId};
 use sea_orm::DatabaseTransaction;
 use serde_json::json;
 
 pub(crate) use super::check::limit;
 pub use super::check::{MAX_FIGURES, MAX_KEYS, MAX_TAGS};
 use super::{
-    Artifact, NewVersion, TargetModel, VersionRecord, audience,
+    Artifact, NewVersion, TargetModel, VersionRecord,
     check::check,
-    maps,
     row::{self, Place},
-    values,
+    tables::Tables,
 };
-use crate::{
-    Permit, Store, StoreError, audit, figures, metrics,
-    rows::{Rows, insert_all},
-    tags,
-};
+use crate::{Permit, Store, StoreError, audit, metrics, rows::insert_all, tags};
 
 /// Versions that were checked, and whose keys are in the dictionary.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
-    entries: Vec<Entry<'a>>,
+    pub(super) entries: Vec<Entry<'a>>,
     many: bool,
 }
 
 #[derive(Debug)]
-struct Entry<'a> {
-    id: VersionId,
-    model: &'a TargetModel,
-    new: &'a NewVersion,
-    points: metrics::Grouped<'a>,
-    keys: Keys,
+pub(super) struct Entry<'a> {
+    pub(super) id: VersionId,
+    pub(super) model: &'a TargetModel,
+    pub(super) new: &'a NewVersion,
+    pub(super) points: metrics::Grouped<'a>,
+    pub(super) keys: Keys,
 }
 
 /// The ids of an entry's keys, each list in the order of what it names.
 #[derive(Debug)]
-struct Keys {
-    hyperparameters: Vec<i64>,
-    parameters: Vec<i64>,
-    metrics: Vec<i64>,
-    tags: Vec<i64>,
+pub(super) struct Keys {
+    pub(super) hyperparameters: Vec<i64>,
+    pub(super) parameters: Vec<i64>,
+    pub(super) metrics: Vec<i64>,
+    pub(super) tags: Vec<i64>,
 }
 
 /// What the database knows of what a version refers to.
@@ -59,6 +54,25 @@ pub(crate) fn located(many: bool, place: usize, problem: Problem) -> Problem {
 impl Batch<'_> {
     pub(crate) fn ids(&self) -> Vec<VersionId> {
         self.entries.iter().map(|entry| entry.id).collect()
+    }
+
+    /// The models that were named, where `versions` were made of the batch.
+    pub(super) fn named<'a>(&'a self, versions: &'a [VersionRecord]) -> impl Iterator<Item = (&'a Name, ModelId)> {
+        let named = self.entries.iter().zip(versions).map(|(entry, version)| match entry.model {
+            TargetModel::Named(name) => Some((name, version.model)),
+            TargetModel::Id(_) => None,
+        });
+        named.flatten()
+    }
+
+    /// Whether they came as a list.
+    pub(super) const fn many(&self) -> bool {
+        self.many
+    }
+
+    /// The names of all tags, with their keys.
+    pub(super) fn tags(&self) -> impl Iterator<Item = (&Name, i64)> {
+        self.entries.iter().flat_map(|entry| entry.new.tags.iter().zip(entry.keys.tags.iter().copied()))
     }
 }
 
@@ -109,8 +123,7 @@ impl Store {
     ) -> Result<Vec<VersionRecord>, StoreError> {
         let Batch { entries, many } = batch;
         let Some(Entry { new: NewVersion { created_by, .. }, .. }) = entries.first() else { return Ok(Vec::new()) };
-        let names = entries.iter().flat_map(|entry| entry.new.tags.iter().zip(entry.keys.tags.iter().copied()));
-        let tags = tags::ensure(self, txn, project.0, names, *created_by).await?;
+        let tags = tags::ensure(self, txn, project.0, batch.tags(), *created_by).await?;
         let targets: Vec<_> = entries.iter().map(|entry| entry.model).collect();
         let numbered = self.take_numbers(txn, project, &targets, *created_by).await?;
         let numbered = numbered.map_err(|(place, problem)| located(*many, place, problem))?;
@@ -131,8 +144,6 @@ impl Store {
             records.push(VersionRecord::of(model, project.1)?);
         }
         insert_all(txn, rows.in_order()).await?;
-        let private = records.iter().filter(|record| record.visibility == Visibility::Private);
-        audience::keep_private(txn, &private.map(|record| record.row).collect::<Vec<_>>(), *created_by).await?;
         Ok(records)
     }
 }
@@ -143,49 +154,4 @@ fn names<'a>(new: &'a NewVersion, points: &metrics::Grouped<'a>) -> impl Iterato
     let measured: Vec<_> = points.keys().map(|key| (KeyKind::Metric, key)).collect();
     let tags = new.tags.iter().map(|tag| (KeyKind::Tag, tag.as_str()));
     chosen.chain(noted).chain(measured).chain(tags)
-}
-
-/// All rows of some versions.
-struct Tables {
-    versions: Rows,
-    hyperparameters: Rows,
-    parameters: Rows,
-    metrics: Rows,
-    points: Rows,
-    maps: Rows,
-    tags: Rows,
-    figures: Rows,
-    audit: Rows,
-}
-
-impl Tables {
-    fn new() -> Self {
-        Self {
-            versions: row::rows(),
-            hyperparameters: values::rows("hyperparameters"),
-            parameters: values::rows("parameters"),
-            metrics: metrics::rows(),
-            points: metrics::point_rows(),
-            maps: maps::rows(),
-            tags: tags::attached_rows(),
-            figures: figures::rows(),
-            audit: audit::rows(),
-        }
-    }
-
-    fn add(&mut self, store: &Store, place: (i64, i64), entry: &Entry<'_>, known: &tags::Known) -> Result<(), Problem> {
-        let Entry { new, points, keys, .. } = entry;
-        values::push(&mut self.hyperparameters, place, &new.hyperparameters, &keys.hyperparameters);
-        values::push(&mut self.parameters, place, &new.parameters, &keys.parameters);
-        let measured = metrics::push_first(&mut self.metrics, &mut self.points, place, points, &keys.metrics);
-        maps::push(&mut self.maps, place.0, &new.hyperparameters, &new.parameters, measured);
-        tags::push(&mut self.tags, known, new.tags.iter(), place.0);
-        figures::push(&mut self.figures, store, figures::Owner::Version(place.0), &new.figures)
-    }
-
-    /// What is referred to stands before what refers to it.
-    fn in_order(self) -> Vec<Rows> {
-        let Self { versions, hyperparameters, parameters, metrics, points, maps, tags, figures, audit } = self;
-        vec![versions, hyperparameters, parameters, metrics, points, maps, tags, figures, audit]
-    }
 }

@@ -6,6 +6,16 @@ use sea_orm::Value;
 use super::{Artifact, DatasetOrigin, NewVersion};
 use crate::{entities::versions::Model, models::Numbered, rows::Rows};
 
+/// A new version that rows hang on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Of {
+    /// Its row, or where the statement that writes it finds the row, from 1.
+    pub(crate) row: i64,
+    pub(crate) project_row: i64,
+    /// For whom the rows are (`audience`).
+    pub(crate) audience: i64,
+}
+
 /// What a new version's row says that its input does not.
 #[derive(Debug)]
 pub(super) struct Place {

@@ -7,7 +7,7 @@
 use nunatak_domain::{Key, Problem, Scalar};
 use sea_orm::Value;
 
-use super::sql::plain_text;
+use super::{Of, sql::plain_text};
 use crate::rows::Rows;
 
 /// PostgreSQL refuses index entries above 2.7 kB: only this many characters of a string are indexed.
@@ -41,21 +41,22 @@ pub(super) fn check(values: &[(Key, Scalar)], field: &str) -> Result<(), Problem
 
 /// Rows of `table`: `hyperparameters` or `parameters`.
 pub(super) fn rows(table: &'static str) -> Rows {
-    Rows::into(table, "version_row, key_id, project_row, kind, number, text, text_head")
+    Rows::into(table, "version_row, key_id, project_row, kind, number, text, text_head, audience")
 }
 
 /// Adds the values of one version.
-pub(super) fn push(rows: &mut Rows, (version_row, project_row): (i64, i64), values: &[(Key, Scalar)], key_ids: &[i64]) {
+pub(super) fn push(rows: &mut Rows, of: Of, values: &[(Key, Scalar)], key_ids: &[i64]) {
     for ((_, value), key_id) in values.iter().zip(key_ids) {
         let (kind, number, text, text_head) = columns(value);
         rows.push([
-            version_row.into(),
+            of.row.into(),
             (*key_id).into(),
-            project_row.into(),
+            of.project_row.into(),
             kind.into(),
             Value::Double(number),
             Value::String(text),
             Value::String(text_head),
+            of.audience.into(),
         ]);
     }
 }

@@ -1,0 +1,10 @@
+ALTER TABLE hyperparameters DROP CONSTRAINT hyperparameters_version_row_fkey, DROP CONSTRAINT hyperparameters_key_id_fkey;
+ALTER TABLE parameters DROP CONSTRAINT parameters_version_row_fkey, DROP CONSTRAINT parameters_key_id_fkey;
+ALTER TABLE metrics DROP CONSTRAINT metrics_version_row_fkey, DROP CONSTRAINT metrics_key_id_fkey;
+ALTER TABLE metric_points DROP CONSTRAINT metric_points_version_row_fkey, DROP CONSTRAINT metric_points_key_id_fkey;
+ALTER TABLE version_tags DROP CONSTRAINT version_tags_version_row_fkey, DROP CONSTRAINT version_tags_tag_id_fkey;
+ALTER TABLE version_maps DROP CONSTRAINT version_maps_version_row_fkey;
+CREATE FUNCTION forget_version() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM hyperparameters WHERE version_row = OLD.row_id; DELETE FROM parameters WHERE version_row = OLD.row_id; DELETE FROM metrics WHERE version_row = OLD.row_id; DELETE FROM metric_points WHERE version_row = OLD.row_id; DELETE FROM version_tags WHERE version_row = OLD.row_id; DELETE FROM version_maps WHERE version_row = OLD.row_id; RETURN NULL; END $$;
+CREATE TRIGGER versions_forgotten AFTER DELETE ON versions FOR EACH ROW EXECUTE FUNCTION forget_version();
+CREATE FUNCTION forget_tag() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM version_tags WHERE tag_id = OLD.id; RETURN NULL; END $$;
+CREATE TRIGGER tags_forgotten AFTER DELETE ON tags FOR EACH ROW EXECUTE FUNCTION forget_tag();
