@@ -51,6 +51,7 @@ async fn logged(app: &TestApp, ada: &TestUser) {
         declareMetric(input: {project: $p, key: \"loss\", direction: MINIMIZE}) { userErrors { code } }
     }";
     app.ok(Some(&ada.token), query, json!({ "v": version, "p": project })).await;
+    app.clock.advance(std::time::Duration::from_secs(60));
     log(app, ada, &project, json!({})).await;
 }
 

@@ -69,11 +69,12 @@ pub(in super::super) fn gather(
         }
         VersionFilter::Alias(test) if is_needed(test) => {
             let named = all(&string(Text::column("a.name"), test, binds)?);
-            Some(format!("SELECT a.version_row AS row_id FROM aliases a WHERE {named}"))
+            // A version may have several such.
+            Some(format!("SELECT DISTINCT a.version_row AS row_id FROM aliases a WHERE {named}"))
         }
         VersionFilter::Tag(test) if is_needed(test) => {
             let named = tag_name("x.name_id", test, target.keys, binds)?;
-            Some(format!("SELECT x.version_row AS row_id FROM version_tags x WHERE {named}"))
+            Some(format!("SELECT DISTINCT x.version_row AS row_id FROM version_tags x WHERE {named}"))
         }
         VersionFilter::Hyperparameter(key, test) => {
             let key = target.keys.id(KeyKind::Hyperparameter, key);

@@ -12,7 +12,20 @@ use super::world;
 
 /// Filter, orders, page size, who asks.
 pub(super) fn case() -> impl Strategy<Value = (VersionFilter, Vec<VersionOrder>, u32, usize)> {
-    (filter(), vec(order(), 0..=3), 1..12_u32, 0..3_usize)
+    (prop_oneof![3 => filter(), 1 => equalities()], vec(order(), 0..=3), 1..12_u32, 0..3_usize)
+}
+
+/// What is walked side by side.
+fn equalities() -> impl Strategy<Value = VersionFilter> {
+    let number = || select(world::NUMBERS).prop_map(|eq| NumberTest { eq: Some(eq), ..NumberTest::default() });
+    let text = || select(world::texts()).prop_map(|eq| StringTest { eq: Some(eq), ..StringTest::default() });
+    let value = || prop_oneof![number().prop_map(ValueTest::Number), text().prop_map(ValueTest::String)];
+    let equality = prop_oneof![
+        (select(world::KEYS), value()).prop_map(|(key, test)| VersionFilter::Hyperparameter(key.to_owned(), test)),
+        (select(world::KEYS), value()).prop_map(|(key, test)| VersionFilter::Parameter(key.to_owned(), test)),
+        text().prop_map(VersionFilter::Tag),
+    ];
+    vec(prop_oneof![3 => equality, 1 => leaf()], 2..4).prop_map(VersionFilter::And)
 }
 
 fn filter() -> impl Strategy<Value = VersionFilter> {
