@@ -57,12 +57,15 @@ pub(crate) struct Loaders {
     state: Mutex<State>,
 }
 
+/// Makes one kind's batch.
+type Fetch = fn(&Arc<Loaders>) -> BoxFuture<'static, ()>;
+
 #[derive(Default)]
 struct State {
     /// A [`Kind`] for each type of key.
     kinds: HashMap<TypeId, Box<dyn Any + Send>>,
     /// What fetches the batches that have a key by now.
-    ready: Vec<fn(&Arc<Loaders>) -> BoxFuture<'static, ()>>,
+    ready: Vec<Fetch>,
 }
 
 impl State {

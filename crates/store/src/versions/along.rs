@@ -1,6 +1,9 @@
 //! What a page's statement brings along with its versions, so that it need not be asked for afterwards.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use nunatak_domain::{ModelId, Timestamp, UserId};
 use sea_orm::{DbErr, QueryResult};
@@ -85,16 +88,16 @@ impl<'a> Reading<'a> {
         let mut cells = Cells::of(row);
         let mut version = VersionRecord::take(&mut cells)?;
         if self.along.maps {
-            version.maps = Some(std::sync::Arc::new(maps::Maps::take(version.row, &mut cells)?));
+            version.maps = Some(Arc::new(maps::Maps::take(version.row, &mut cells)?));
         }
-        if self.models.contains_key(&version.model) {
-            cells.skip(MODEL_CELLS);
-        } else {
-            self.models.insert(version.model, model(&version, &mut cells)?);
+        match self.models.entry(version.model) {
+            Entry::Occupied(_) => cells.skip(MODEL_CELLS),
+            Entry::Vacant(place) => {
+                place.insert(model(&version, &mut cells)?);
+            }
         }
-        if self.along.authors && !self.authors.contains_key(&version.created_by) {
-            let author = author(version.created_by, &mut cells)?;
-            self.authors.insert(version.created_by, author.seen_by(self.actor));
+        if let (true, Entry::Vacant(place)) = (self.along.authors, self.authors.entry(version.created_by)) {
+            place.insert(author(version.created_by, &mut cells)?.seen_by(self.actor));
         }
         Ok(version)
     }
