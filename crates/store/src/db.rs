@@ -111,6 +111,8 @@ impl Db {
                         ("jit", "off".to_owned()),
                         ("max_parallel_workers_per_gather", "0".to_owned()),
                         ("random_page_cost", "1.1".to_owned()),
+                        // Planning a page anew takes as long as running it, and the way is chosen here anyway.
+                        ("plan_cache_mode", "force_generic_plan".to_owned()),
                     ])
                 });
             let pool = Database::connect(connect).await?;
