@@ -1,8 +1,8 @@
 //! Relay connections out of the store's pages, and what they cost.
 
 use async_graphql::{
-    ObjectType, OutputType,
-    connection::{Connection, Edge, EmptyFields},
+    OutputType,
+    connection::{Connection, Edge},
 };
 use nunatak_domain::{Page, PageRequest};
 use nunatak_store::StoreError;
@@ -18,16 +18,7 @@ pub(crate) fn page_request(
 }
 
 pub(crate) fn connection<T, N: OutputType>(page: Page<T>, node: impl Fn(T) -> N) -> Connection<String, N> {
-    connection_with(page, EmptyFields, node)
-}
-
-/// A connection with further fields beside `nodes`, `edges` and `pageInfo`.
-pub(crate) fn connection_with<T, N: OutputType, F: ObjectType>(
-    page: Page<T>,
-    fields: F,
-    node: impl Fn(T) -> N,
-) -> Connection<String, N, F> {
-    let mut connection = Connection::with_additional_fields(page.has_previous, page.has_next, fields);
+    let mut connection = Connection::new(page.has_previous, page.has_next);
     connection.edges.extend(page.items.into_iter().map(|(cursor, item)| Edge::new(cursor, node(item))));
     connection
 }

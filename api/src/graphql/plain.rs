@@ -5,7 +5,8 @@
 //! than the database does. So a list whose selection asks for nothing but what is there goes into the answer as
 //! finished JSON ([`Value::Binary`], which `http::answer` writes as it is).
 //!
-//! What takes work, has arguments or directives makes the whole list go the usual way: the answer is the same.
+//! What takes work, or has arguments that are not heeded here, makes the whole list go the usual way: the answer is
+//! the same.
 
 mod json;
 mod selection;

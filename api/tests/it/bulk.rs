@@ -5,7 +5,7 @@ use nunatak_test_support::{TestApp, TestUser};
 use poem::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::versions::{log, project};
+use crate::versions::{log, minimize, project};
 
 const LOG_ALL: &str = "mutation ($input: LogVersionsInput!) {
     logVersions(input: $input) {
@@ -95,10 +95,7 @@ async fn many_at_once_are_what_single_calls_would_have_made() {
     let (one, all) = (project(&app, &ada).await, second_project(&app, &ada).await);
     let mut seen = Vec::new();
     for (project, at_once) in [(&one, false), (&all, true)] {
-        let declare = "mutation ($p: ID!) {
-            declareMetric(input: {project: $p, key: \"loss\", direction: MINIMIZE}) { userErrors { code } }
-        }";
-        app.ok(Some(&ada.token), declare, json!({ "p": project })).await;
+        minimize(&app, &ada, project, "loss").await;
         let first = log(&app, &ada, project, json!({})).await["version"].take();
         let versions = various(&upload(&app, &ada, project).await, &first["id"], &first["model"]["id"]);
         let mut heard = app.state.store.bus().listen();

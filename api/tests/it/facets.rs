@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     jobs::Plant,
-    versions::{log, project},
+    versions::{log, minimize, project},
 };
 
 const ALL: &str = "query ($filter: VersionFilter) { versionFacets(filter: $filter) {
@@ -41,10 +41,7 @@ fn named(pairs: &[(&str, i64)]) -> Value {
 async fn facets_tell_keys_types_ranges_and_counts() {
     let (app, ada) = TestApp::with_user().await;
     let project = project(&app, &ada).await;
-    let declare = "mutation ($p: ID!) {
-        declareMetric(input: {project: $p, key: \"loss\", direction: MINIMIZE}) { userErrors { code } }
-    }";
-    app.ok(Some(&ada.token), declare, json!({ "p": project })).await;
+    minimize(&app, &ada, &project, "loss").await;
     let long = "x".repeat(201);
     for (depth, kernel, loss) in [
         (json!(4), json!("rbf"), json!({ "value": 0.5 })),

@@ -4,7 +4,7 @@ use nunatak_test_support::TestApp;
 use sea_orm::{ConnectionTrait, FromQueryResult, JsonValue, Statement, TransactionTrait};
 use serde_json::{Value, json};
 
-use crate::versions::{log, project};
+use crate::versions::{log, minimize, project};
 
 const NODES: &str = "query ($p: ID!) {
     versions(filter: {project: {eq: $p}}) { nodes {
@@ -39,10 +39,7 @@ fn everything() -> Value {
 async fn the_second_version_of_a_model_is_kept_as_the_first() {
     let (app, ada) = TestApp::with_user().await;
     let project = project(&app, &ada).await;
-    let declare = "mutation ($p: ID!) {
-        declareMetric(input: {project: $p, key: \"loss\", direction: MINIMIZE}) { userErrors { code } }
-    }";
-    app.ok(Some(&ada.token), declare, json!({ "p": project })).await;
+    minimize(&app, &ada, &project, "loss").await;
     for _ in 0..2 {
         log(&app, &ada, &project, everything()).await;
     }

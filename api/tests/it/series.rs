@@ -6,7 +6,7 @@ use nunatak_test_support::{TestApp, TestUser};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
-use crate::versions::{log, project};
+use crate::versions::{log, minimize, project};
 
 /// Key id, key, last, its step and time, min, max, points: an entry of `version_maps.metrics`.
 type KeptText = (i64, String, Value, i64, i64, Value, Value, i64);
@@ -106,13 +106,7 @@ async fn check_text(app: &TestApp, metrics: &[Value]) {
 async fn sixteen_writers_of_one_version_lose_nothing() {
     let (app, ada) = TestApp::with_user().await;
     let project = project(&app, &ada).await;
-    let declare = |key: String| {
-        let query = "mutation ($p: ID!, $key: String!) {
-            declareMetric(input: {project: $p, key: $key, direction: MINIMIZE}) { userErrors { code } }
-        }";
-        let (app, token, project) = (&app, &ada.token, &project);
-        async move { app.ok(Some(token), query, json!({ "p": project, "key": key })).await }
-    };
+    let declare = async |key: String| minimize(&app, &ada, &project, &key).await;
     for key in 0..3 {
         declare(format!("key-{key}")).await;
     }

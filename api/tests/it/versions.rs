@@ -35,6 +35,14 @@ pub(crate) async fn log(app: &TestApp, user: &TestUser, project: &Value, more: V
     answer["data"]["logVersion"].take()
 }
 
+/// Declares that the smaller values of a metric are the good ones.
+pub(crate) async fn minimize(app: &TestApp, user: &TestUser, project: &Value, key: &str) {
+    let query = "mutation ($p: ID!, $key: String!) {
+        declareMetric(input: {project: $p, key: $key, direction: MINIMIZE}) { userErrors { code } }
+    }";
+    app.ok(Some(&user.token), query, json!({ "p": project, "key": key })).await;
+}
+
 /// The numbers that a filter and an order find.
 async fn find(app: &TestApp, user: &TestUser, filter: Value, order: Value) -> Vec<i64> {
     let found = app.ok(Some(&user.token), FIND, json!({ "filter": filter, "order": order })).await;

@@ -1,9 +1,7 @@
 use std::collections::HashMap;
 
 use nunatak_domain::{Page, PageRequest, ProjectId, TagId, Timestamp, UserId};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use crate::{
     Action, Actor, Store, StoreError,
@@ -47,11 +45,7 @@ impl Store {
     /// Database.
     pub async fn tags_of(&self, actor: &Actor, rows: &[i64]) -> Result<HashMap<i64, Vec<TagRecord>>, StoreError> {
         let (visible, binds) = visible_rows(self, actor, rows);
-        let text = format!(
-            "SELECT x.version_row, t.* FROM version_tags x JOIN tags t ON t.id = x.tag_id \
-             WHERE x.version_row IN {visible} ORDER BY t.name"
-        );
-        self.children(&text, binds, "version_row", |row| Ok(tags::Model::from_query_result(row, "")?.into())).await
+        self.tags_on(&format!("IN {visible}"), binds).await
     }
 
     /// The same for versions that were just found: who holds the record may see it.
@@ -62,10 +56,15 @@ impl Store {
         &self,
         versions: impl IntoIterator<Item = &'a VersionRecord>,
     ) -> Result<HashMap<i64, Vec<TagRecord>>, StoreError> {
-        let db = self.0.db.read();
         let mut binds = Binds::default();
         let rows = versions.into_iter().map(|version| version.row);
         let among = binds.among(self.0.db.is_postgres(), rows);
+        self.tags_on(&among, binds).await
+    }
+
+    /// The tags on the versions whose row numbers pass `among`, by name.
+    async fn tags_on(&self, among: &str, binds: Binds) -> Result<HashMap<i64, Vec<TagRecord>>, StoreError> {
+        let db = self.0.db.read();
         // Else PostgreSQL would read all tags to join so many.
         let tags = match self.0.db.is_postgres() {
             true => "CROSS JOIN LATERAL (SELECT * FROM tags d WHERE d.id = x.tag_id OFFSET 0) AS t",

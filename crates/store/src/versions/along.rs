@@ -40,9 +40,8 @@ const JOINS_SQLITE: [&str; 3] = [
     " LEFT JOIN version_maps vm ON vm.version_row = versions.row_id",
     " CROSS JOIN users a ON a.id = versions.created_by",
 ];
-const MODEL: &str = ", m.deleted_at, m.name, m.description, m.created_by, m.created_at, m.updated_at";
+const MODEL: [&str; 6] = ["m.deleted_at", "m.name", "m.description", "m.created_by", "m.created_at", "m.updated_at"];
 const AUTHOR: &str = ", a.login, a.email, a.full_name, a.is_admin, a.is_service, a.created_at";
-const MODEL_CELLS: usize = 6;
 
 impl Along {
     /// What of it the actor may get: who is not signed in knows of no users.
@@ -57,7 +56,8 @@ impl Along {
             columns.push_str(", ");
             columns.push_str(&maps::columns(postgres));
         }
-        columns.push_str(MODEL);
+        columns.push_str(", ");
+        columns.push_str(&MODEL.join(", "));
         if self.authors {
             columns.push_str(AUTHOR);
         }
@@ -91,7 +91,7 @@ impl<'a> Reading<'a> {
             version.maps = Some(Arc::new(maps::Maps::take(version.row, &mut cells)?));
         }
         match self.models.entry(version.model) {
-            Entry::Occupied(_) => cells.skip(MODEL_CELLS),
+            Entry::Occupied(_) => cells.skip(MODEL.len()),
             Entry::Vacant(place) => {
                 place.insert(model(&version, &mut cells)?);
             }
