@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::DetectorError;
+use crate::{DetectorError, Target};
 
 /// Named columns of numbers, with an optional time and an optional label for each row.
 ///
@@ -14,6 +14,7 @@ pub struct Frame {
     values: Array2<f64>,
     time: Option<Vec<i64>>,
     labels: Option<Vec<u8>>,
+    target: Option<Target>,
 }
 
 impl Frame {
@@ -48,7 +49,7 @@ impl Frame {
         }
         // Row slices are what detectors work on, so any other memory layout is copied once, here.
         let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
-        Ok(Self { columns, values, time, labels })
+        Ok(Self { columns, values, time, labels, target: None })
     }
 
     /// Names of the features, in the order of the columns of [`values`](Self::values).
@@ -82,6 +83,22 @@ impl Frame {
         self.labels.as_deref()
     }
 
+    /// The same rows with a class for each, and the labels that follow from them.
+    ///
+    /// # Errors
+    /// [`DetectorError::Data`] when there is not one class for each row.
+    pub fn with_target(self, target: Target) -> Result<Self, DetectorError> {
+        if target.codes().len() != self.n_rows() {
+            return Err(DetectorError::data("there must be one class for each row"));
+        }
+        Ok(Self { labels: Some(target.labels()), target: Some(target), ..self })
+    }
+
+    /// The class of each row: as given, or the labels as the classes `0` and `1`.
+    pub fn target(&self) -> Option<Target> {
+        self.target.clone().or_else(|| self.labels().map(Target::of_labels))
+    }
+
     pub fn n_rows(&self) -> usize {
         self.values.nrows()
     }
@@ -92,12 +109,27 @@ impl Frame {
 
     /// The rows `range`, in order.
     pub fn slice_rows(&self, range: std::ops::Range<usize>) -> Self {
+        self.select_rows(&range.collect::<Vec<_>>())
+    }
+
+    /// The rows of these indices, in the order given.
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
         Self {
             columns: self.columns.clone(),
-            values: self.values.slice_axis(ndarray::Axis(0), range.clone().into()).to_owned(),
-            time: self.time.as_ref().map(|time| time[range.clone()].to_vec()),
-            labels: self.labels.as_ref().map(|labels| labels[range].to_vec()),
+            values: self.values.select(ndarray::Axis(0), rows),
+            time: self.time.as_ref().map(|time| rows.iter().map(|row| time[*row]).collect()),
+            labels: self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row]).collect()),
+            target: self.target.as_ref().map(|target| target.select(rows)),
         }
+    }
+
+    /// The same rows, times and labels with other features.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_values(&self, columns: Vec<String>, values: Array2<f64>) -> Result<Self, DetectorError> {
+        let frame = Self::new(columns, values, self.time.clone(), self.labels.clone())?;
+        Ok(Self { target: self.target.clone(), ..frame })
     }
 
     /// The same rows with the columns in the order of `names`; `None` when the two sets of names differ.
@@ -116,6 +148,7 @@ impl Frame {
             values: self.values.select(ndarray::Axis(1), &order).as_standard_layout().into_owned(),
             time: self.time.clone(),
             labels: self.labels.clone(),
+            target: self.target.clone(),
         }))
     }
 }

@@ -13,17 +13,7 @@ fn frame() -> Frame {
 /// A small artefact of every detector.
 fn artifacts() -> Vec<Vec<u8>> {
     let names = nunatak_linfa::all().into_iter().map(|detector| detector.spec().name);
-    names
-        .map(|name| {
-            let settings = match name.as_str() {
-                "isolation_forest" => serde_json::json!({"n_estimators": 3, "max_samples": 16}),
-                "gaussian_mixture" => serde_json::json!({"n_components": 2}),
-                "sub_pca" => serde_json::json!({"window": 5}),
-                _ => serde_json::Value::Null,
-            };
-            fit(&name, &frame(), settings).artifact
-        })
-        .collect()
+    names.map(|name| fit(&name, &frame(), crate::settings::tiny(&name)).artifact).collect()
 }
 
 /// Loading and scoring must return; what they return is free.

@@ -5,3 +5,4 @@ mod hostile;
 mod parity;
 mod reference;
 mod series;
+mod settings;

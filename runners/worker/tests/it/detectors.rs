@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
@@ -50,6 +50,10 @@ impl Detector for Scripted {
             summary: String::new(),
             description: String::new(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::LeaveOneFeatureOut,
+            cost: String::new(),
+            source: String::new(),
             hyperparameters: HyperparameterSchema::new().build(),
         }
     }

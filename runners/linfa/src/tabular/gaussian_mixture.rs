@@ -9,7 +9,7 @@ use linfa_clustering::{GaussianMixtureModel, KMeans};
 use ndarray::{Array2, Axis};
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use rand::Rng;
 use serde_json::{Value, json};
@@ -45,6 +45,11 @@ impl Detector for GaussianMixture {
             summary: "For a few operating points, each with its own correlations.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::LeaveOneFeatureOut,
+            cost: "Fit O(iterations k n d²); scoring O(k d²) a row; the version holds k d² numbers.".into(),
+            source: "Dempster, Laird and Rubin, *Maximum likelihood from incomplete data via the EM algorithm*, 1977."
+                .into(),
             hyperparameters: HyperparameterSchema::new()
                 .integer("n_components", 1, 1..=100, "Gaussians, one for each operating point.")
                 .number("reg_covar", 1e-6, 0.0..=1.0, "Added to each variance, so that no covariance is singular.")

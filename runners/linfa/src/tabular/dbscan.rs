@@ -8,7 +8,7 @@ use linfa_nn::CommonNearestNeighbour;
 use ndarray::{Array2, Axis};
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor, evaluation,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor, evaluation,
 };
 use serde_json::{Value, json};
 
@@ -43,6 +43,10 @@ impl Detector for Dbscan {
             summary: "Clusters of any shape; what lies outside all of them is an anomaly.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::LeaveOneFeatureOut,
+            cost: "Fit O(m log m) to O(m²) in m = min(n, max_samples); scoring about O(d log m) a row; the version holds the core points.".into(),
+            source: "Ester et al., *A density-based algorithm for discovering clusters*, KDD 1996.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .optional_number("eps", 1e-12..=1e12, "Radius of a neighbourhood. Null: chosen from the data.")
                 .integer("min_samples", 5, 2..=1_000, "Rows within eps, itself included, that make a core point.")

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, Axis};
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
 use crate::linalg::{covariance, eigen, squared_distance};
-use crate::pca::components_for;
 use crate::scaling::Scaling;
-use crate::windows::{check_length, period, score_points, select};
+use crate::series::windows::{check_length, period, score_points, select};
+use crate::tabular::pca::components_for;
 
 const DESCRIPTION: &str = "\
 Principal components of sliding windows (Sub-PCA of Liu and Paparrizos, *The elephant in the room: towards a reliable \
@@ -49,6 +49,10 @@ impl Detector for SubPca {
             summary: "The first to try on a series: finds stretches of unusual level or shape.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Series,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::LeaveOneFeatureOut,
+            cost: "Fit O(n w² d² + w³ d³) for a window w; scoring O(w² d²) a row; the version holds up to w² d² numbers.".into(),
+            source: "Liu and Paparrizos, *The elephant in the room: towards a reliable time-series anomaly detection benchmark*, NeurIPS 2024.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .optional_integer("window", 2..=1_024, "Rows of a window. Null: the period of the training series.")
                 .optional_integer(

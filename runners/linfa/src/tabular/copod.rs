@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState,
 };
 use serde_json::Value;
 
@@ -31,6 +31,10 @@ impl Detector for Copod {
             summary: "Like ECOD, and better where most features are skewed to one side; fast, nothing to tune.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::Exact,
+            cost: "Fit O(d n log n); scoring O(d log n) a row; the version holds the n d sorted values.".into(),
+            source: "Li et al., *COPOD: Copula-based outlier detection*, ICDM 2020.".into(),
             hyperparameters: HyperparameterSchema::new().build(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -37,6 +37,10 @@ impl Detector for IsolationForest {
             summary: "The first to try: fast, needs no scaling, good on most tables.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::PathAttribution,
+            cost: "Fit O(t ψ log ψ), independent of n; scoring O(t log ψ) a row; the version holds t trees of up to 2ψ nodes.".into(),
+            source: "Liu, Ting and Zhou, *Isolation Forest*, ICDM 2008.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .integer("n_estimators", 100, 1..=5_000, "Number of trees. More trees vary less from seed to seed.")
                 .integer("max_samples", 256, 2..=65_536, "Rows drawn for each tree; at most the rows there are.")

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, ArrayView1};
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
@@ -31,6 +31,10 @@ impl Detector for Hbos {
             summary: "The fastest; for features that are independent of each other.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::Exact,
+            cost: "Fit O(n d); scoring O(d log bins) a row; the version holds d histograms.".into(),
+            source: "Goldstein and Dengel, *Histogram-based outlier score*, KI 2012.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .integer("n_bins", 10, 2..=1_000, "Bins of each feature.")
                 .number("alpha", 0.1, 1e-6..=1.0, "Added to each density, so that an empty bin has a finite score.")

@@ -10,7 +10,7 @@ use linfa_svm::Svm;
 use ndarray::{Array1, Array2, Axis};
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
@@ -46,6 +46,10 @@ impl Detector for OneClassSvm {
             summary: "A smooth boundary around a few thousand normal rows.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::LeaveOneFeatureOut,
+            cost: "Fit O(m²) time and memory in m = min(n, max_samples); scoring O(d support vectors) a row.".into(),
+            source: "Schölkopf et al., *Estimating the support of a high-dimensional distribution*, Neural Computation 2001.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .number("nu", 0.5, 0.001..=1.0, "Upper bound of the fraction of training rows outside the boundary.")
                 .optional_number("gamma", 1e-9..=1e6, "Kernel width exp(-gamma d^2). Null: 1 / number of features.")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -38,6 +38,11 @@ impl Detector for RobustZscore {
             summary: "For spikes in a series, judged from the past alone; fast and easy to explain.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Series,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::Exact,
+            cost: "Fit O(d n log n); scoring O(d (log w + w)) a row for a window w; the version holds 2 d numbers."
+                .into(),
+            source: "Iglewicz and Hoaglin, *How to detect and handle outliers*, 1993.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .integer("window", 1_000, 4..=10_000, "Rows before a row that it is compared with.")
                 .number("min_scale", 1.0, 0.001..=10.0, "Smallest scale, as a fraction of that of the training series.")

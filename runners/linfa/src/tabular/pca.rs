@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
@@ -60,6 +60,11 @@ impl Detector for Pca {
             summary: "Very fast; for correlated features whose anomalies break the correlation.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::Exact,
+            cost: "Fit O(n d² + d³); scoring O(d²) a row; the version holds d² numbers.".into(),
+            source: "Shyu et al., *A novel anomaly detection scheme based on principal component classifier*, 2003."
+                .into(),
             hyperparameters: HyperparameterSchema::new()
                 .choice("method", &["weighted", "reconstruction", "hotelling_t2"], "The score; see the description.")
                 .optional_integer(

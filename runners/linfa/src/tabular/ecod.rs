@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState,
 };
 use serde_json::Value;
 
@@ -31,6 +31,10 @@ impl Detector for Ecod {
             summary: "For many features with heavy tails; fast, nothing to tune, anomalies must be extreme in single features.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::Exact,
+            cost: "Fit O(d n log n); scoring O(d log n) a row; the version holds the n d sorted values.".into(),
+            source: "Li et al., *ECOD: Unsupervised outlier detection using empirical cumulative distribution functions*, TKDE 2022.".into(),
             hyperparameters: HyperparameterSchema::new().build(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
@@ -32,6 +32,10 @@ impl Detector for Mahalanobis {
             summary: "The classic for correlated sensors around one operating point; nothing to tune.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::Exact,
+            cost: "Fit O(n d² + d³); scoring O(d²) a row; the version holds d² numbers.".into(),
+            source: "Mahalanobis, *On the generalised distance in statistics*, 1936; Hotelling, 1947.".into(),
             hyperparameters: HyperparameterSchema::new().standardize().build(),
         }
     }

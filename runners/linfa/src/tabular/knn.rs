@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, SavedState, Tensor,
+    Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +63,10 @@ impl Detector for Knn {
             summary: "For normal data of any shape in up to some twenty features; slower on many rows.".into(),
             description: DESCRIPTION.into(),
             input_kind: InputKind::Tabular,
+            learning: Learning::Unsupervised,
+            reasons: Reasons::LeaveOneFeatureOut,
+            cost: "Fit O(d n log n); scoring about O(d log n) a row in few dimensions, up to O(d n) in many; the version holds the n rows.".into(),
+            source: "Ramaswamy, Rastogi and Shim, *Efficient algorithms for mining outliers from large data sets*, SIGMOD 2000.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .integer(
                     "n_neighbors",

@@ -1,0 +1,12 @@
+//! Detectors that read rows as equally spaced moments in time order.
+
+mod robust_zscore;
+mod sub_pca;
+pub(crate) mod windows;
+
+use nunatak_detector::Detector;
+
+/// In the order of the catalogue: what to try first stands first.
+pub(crate) fn all() -> Vec<Box<dyn Detector>> {
+    vec![Box::new(sub_pca::SubPca), Box::new(robust_zscore::RobustZscore)]
+}

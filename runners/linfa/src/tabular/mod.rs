@@ -1,0 +1,30 @@
+//! Detectors for which the order of the rows means nothing.
+
+mod copod;
+mod dbscan;
+mod ecod;
+mod gaussian_mixture;
+mod hbos;
+mod isolation_forest;
+mod knn;
+mod mahalanobis;
+mod one_class_svm;
+pub(crate) mod pca;
+
+use nunatak_detector::Detector;
+
+/// In the order of the catalogue: what to try first stands first.
+pub(crate) fn all() -> Vec<Box<dyn Detector>> {
+    vec![
+        Box::new(isolation_forest::IsolationForest),
+        Box::new(knn::Knn),
+        Box::new(pca::Pca),
+        Box::new(mahalanobis::Mahalanobis),
+        Box::new(ecod::Ecod),
+        Box::new(copod::Copod),
+        Box::new(hbos::Hbos),
+        Box::new(gaussian_mixture::GaussianMixture),
+        Box::new(one_class_svm::OneClassSvm),
+        Box::new(dbscan::Dbscan),
+    ]
+}

@@ -1,0 +1,26 @@
+//! Settings that make small data enough and give the seeded paths something to draw.
+
+use serde_json::{Value, json};
+
+/// For the gates, on 300 rows.
+pub(crate) fn settings(name: &str) -> Value {
+    match name {
+        "gaussian_mixture" => json!({"n_components": 3, "random_state": 5}),
+        "one_class_svm" => json!({"max_samples": 150, "random_state": 5}),
+        "dbscan" => json!({"max_samples": 150, "random_state": 5}),
+        "isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
+        "sub_pca" => json!({"window": 12}),
+        "robust_zscore" => json!({"window": 30}),
+        _ => Value::Null,
+    }
+}
+
+/// For hostile artefacts, on 60 rows: the smaller the artefact, the more of its bytes are hit.
+pub(crate) fn tiny(name: &str) -> Value {
+    match name {
+        "isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
+        "gaussian_mixture" => json!({"n_components": 2}),
+        "sub_pca" => json!({"window": 5}),
+        _ => Value::Null,
+    }
+}
