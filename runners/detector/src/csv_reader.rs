@@ -6,16 +6,23 @@ use csv::{ReaderBuilder, StringRecord};
 use ndarray::Array2;
 
 use crate::frame::first_duplicate;
+use crate::labels::Labels;
+use crate::text::TextColumnBuilder;
 use crate::timestamp::parse_millis;
-use crate::{DetectorError, Frame};
+use crate::{DetectorError, Frame, TextColumn};
 
 /// How to read a CSV file: which columns are not features, and how much to read at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvOptions {
-    /// Column of 0/1 labels (1 = anomaly), if any. It is no feature.
+    /// Column of labels, if any: 0 (normal) and 1 (anomaly), or names of classes of which at least one means that nothing
+    /// is wrong ([`Target::is_normal`](crate::Target::is_normal)). It is no feature.
     pub label_column: Option<String>,
     /// Column of times, if any. It is no feature.
     pub time_column: Option<String>,
+    /// Columns to read as words; those that the header does not have are passed over.
+    pub text_columns: Vec<String>,
+    /// Columns to leave out, whatever is in them.
+    pub ignored_columns: Vec<String>,
     /// Longer input is an error; default 4 GiB.
     pub max_bytes: u64,
     /// More columns are an error; default 10 000.
@@ -24,7 +31,14 @@ pub struct CsvOptions {
 
 impl Default for CsvOptions {
     fn default() -> Self {
-        Self { label_column: None, time_column: None, max_bytes: 4 << 30, max_columns: 10_000 }
+        Self {
+            label_column: None,
+            time_column: None,
+            text_columns: Vec::new(),
+            ignored_columns: Vec::new(),
+            max_bytes: 4 << 30,
+            max_columns: 10_000,
+        }
     }
 }
 
@@ -53,7 +67,8 @@ impl Frame {
 fn read_table(reader: impl Read, options: &CsvOptions) -> Result<Frame, DetectorError> {
     let mut reader = ReaderBuilder::new().flexible(true).from_reader(reader);
     let layout = Layout::from_header(reader.headers().map_err(read_error)?, options)?;
-    let (mut values, mut time, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut values, mut time, mut labels) = (Vec::new(), Vec::new(), Labels::default());
+    let mut text = layout.text();
     let mut record = StringRecord::new();
     let mut n_rows = 0;
     while reader.read_record(&mut record).map_err(read_error)? {
@@ -63,8 +78,10 @@ fn read_table(reader: impl Read, options: &CsvOptions) -> Result<Frame, Detector
             let at = Position { row: n_rows, record: &record, column: name };
             match role {
                 Role::Feature => values.push(parse_number(cell).ok_or_else(|| at.error(cell, "is not a number"))?),
+                Role::Ignored => {}
+                Role::Text(at) => text[*at].push(Some(cell.trim()).filter(|cell| !is_missing(cell))),
                 Role::Time => time.push(parse_millis(cell).ok_or_else(|| at.error(cell, "is not a time"))?),
-                Role::Label => labels.push(parse_label(cell).ok_or_else(|| at.error(cell, "is not a label (0 or 1)"))?),
+                Role::Label => labels.push(cell).map_err(|fault| at.error(cell, fault))?,
             }
         }
     }
@@ -75,13 +92,20 @@ fn read_table(reader: impl Read, options: &CsvOptions) -> Result<Frame, Detector
     let values = Array2::from_shape_vec((n_rows, columns.len()), values)
         .map_err(|error| DetectorError::csv(format!("the rows do not form a table: {error}")))?;
     let time = options.time_column.is_some().then_some(time);
-    let labels = options.label_column.is_some().then_some(labels);
-    Frame::new(columns, values, time, labels)
+    let frame = Frame::new(columns, values, time, None)?;
+    let frame = frame.with_text(text.into_iter().map(TextColumnBuilder::finish).collect())?;
+    match options.label_column.is_some() {
+        true => labels.put_on(frame),
+        false => Ok(frame),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Feature,
+    /// With its place among the columns of words.
+    Text(usize),
+    Ignored,
     Time,
     Label,
 }
@@ -119,12 +143,24 @@ impl Layout {
         if options.label_column.is_some() && options.label_column == options.time_column {
             return Err(DetectorError::csv("one column cannot be both label and time"));
         }
+        let mut n_text = 0;
         let role = |name: &String| match Some(name) {
             name if name == options.label_column.as_ref() => Role::Label,
             name if name == options.time_column.as_ref() => Role::Time,
+            Some(name) if options.text_columns.contains(name) => {
+                n_text += 1;
+                Role::Text(n_text - 1)
+            }
+            Some(name) if options.ignored_columns.contains(name) => Role::Ignored,
             _ => Role::Feature,
         };
         Ok(Self { roles: header.iter().map(role).collect(), header })
+    }
+
+    /// Empty columns for the words.
+    fn text(&self) -> Vec<TextColumnBuilder> {
+        let columns = self.header.iter().zip(&self.roles).filter(|(_, role)| matches!(role, Role::Text(_)));
+        columns.map(|(name, _)| TextColumn::named(name)).collect()
     }
 
     fn features(&self) -> Vec<String> {
@@ -170,20 +206,13 @@ fn line_of(record: &StringRecord) -> u64 {
     record.position().map_or(0, csv::Position::line)
 }
 
-fn parse_number(cell: &str) -> Option<f64> {
-    let cell = cell.trim();
-    match cell {
-        "" | "NA" | "N/A" | "null" | "NULL" | "None" => Some(f64::NAN),
-        _ => cell.parse().ok(),
-    }
+fn is_missing(cell: &str) -> bool {
+    matches!(cell, "" | "NA" | "N/A" | "NaN" | "nan" | "null" | "NULL" | "None")
 }
 
-fn parse_label(cell: &str) -> Option<u8> {
-    match cell.trim() {
-        "0" | "0.0" => Some(0),
-        "1" | "1.0" => Some(1),
-        _ => None,
-    }
+fn parse_number(cell: &str) -> Option<f64> {
+    let cell = cell.trim();
+    if is_missing(cell) { Some(f64::NAN) } else { cell.parse().ok() }
 }
 
 fn read_error(error: csv::Error) -> DetectorError {
@@ -216,6 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn reads_words_and_classes() {
+        let options = CsvOptions {
+            label_column: Some("fault".into()),
+            text_columns: vec!["kind".into(), "elsewhere".into()],
+            ignored_columns: vec!["note".into()],
+            ..CsvOptions::default()
+        };
+        let text = "kind,a,note,fault\nM,1,x,Normal\n,2,y,stuck valve\nL,3,z,Normal\n";
+        let frame = Frame::from_csv(text.as_bytes(), &options).unwrap();
+        assert_eq!(frame.columns(), ["a"]);
+        assert_eq!((frame.text()[0].word(0), frame.text()[0].word(1)), (Some("M"), None));
+        assert_eq!(frame.labels(), Some(&[0, 1, 0][..]));
+        assert_eq!(frame.target().unwrap().names(), ["Normal", "stuck valve"]);
+    }
+
+    #[test]
     fn reads_times() {
         let options = CsvOptions { time_column: Some("timestamp".into()), ..CsvOptions::default() };
         let frame = Frame::from_csv("timestamp,value\n1970-01-01 00:00:01,5\n".as_bytes(), &options).unwrap();
@@ -232,7 +277,14 @@ mod tests {
             ("a,,label\n1,2,0\n", "column 2 has no name in the header"),
             ("a,b\n1,2\n", "the label column `label` is not in the header"),
             ("a,label\n1,0\nx,0\n", "row 2 (line 3), column `a`: `x` is not a number"),
-            ("a,label\n1,2\n", "row 1 (line 2), column `label`: `2` is not a label (0 or 1)"),
+            (
+                "a,label\n1,2\n",
+                "no label means that nothing is wrong: one must be 0, normal, none, ok, healthy, no or false",
+            ),
+            (
+                "a,label\n1,\n",
+                "row 1 (line 2), column `label`: `` is no label: 0 (normal), 1 (anomaly) or the name of a class",
+            ),
             ("a,b,label\n1,2,0\n1,2\n", "row 2 (line 3): 2 cells where the header has 3; column `label` is missing"),
             ("a,label\n1,0,9\n", "row 1 (line 2): 3 cells where the header has 2; column 3 is one too many"),
         ];

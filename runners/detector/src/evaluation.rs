@@ -90,6 +90,25 @@ pub fn best_f1(scores: &[f64], labels: &[u8]) -> Option<BestF1> {
     Some(best)
 }
 
+/// The threshold with the lowest total cost, where a normal row above it costs `false_alarm_cost` and an anomaly not above
+/// it `miss_cost`; the highest such threshold when several do. `None` when all labels are equal.
+pub fn cheapest(scores: &[f64], labels: &[u8], false_alarm_cost: f64, miss_cost: f64) -> Option<f64> {
+    let (positives, _) = class_sizes(labels)?;
+    let steps = steps(scores, labels);
+    // To flag nothing is a choice as well.
+    let mut best = (positives * miss_cost, steps.first()?.score);
+    let (mut found, mut false_alarms) = (0.0, 0.0);
+    for (idx, step) in steps.iter().enumerate() {
+        found += step.positives;
+        false_alarms += step.negatives;
+        let cost = false_alarms * false_alarm_cost + (positives - found) * miss_cost;
+        if cost < best.0 {
+            best = (cost, steps.get(idx + 1).map_or_else(|| step.score.next_down(), |next| next.score));
+        }
+    }
+    Some(best.1)
+}
+
 /// PyOD's `precision_n_scores`: the precision of flagging as many rows as there are anomalies, that is all scores greater
 /// than their (1 - n/rows) quantile. `None` when all labels are equal.
 pub fn precision_at_n(scores: &[f64], labels: &[u8]) -> Option<f64> {

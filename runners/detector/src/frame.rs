@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::{DetectorError, Target};
+use crate::{DetectorError, Target, TextColumn};
 
 /// Named columns of numbers, with an optional time and an optional label for each row.
 ///
@@ -15,6 +15,7 @@ pub struct Frame {
     time: Option<Vec<i64>>,
     labels: Option<Vec<u8>>,
     target: Option<Target>,
+    text: Vec<TextColumn>,
 }
 
 impl Frame {
@@ -49,7 +50,7 @@ impl Frame {
         }
         // Row slices are what detectors work on, so any other memory layout is copied once, here.
         let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
-        Ok(Self { columns, values, time, labels, target: None })
+        Ok(Self { columns, values, time, labels, target: None, text: Vec::new() })
     }
 
     /// Names of the features, in the order of the columns of [`values`](Self::values).
@@ -83,6 +84,15 @@ impl Frame {
         self.labels.as_deref()
     }
 
+    /// The same rows with a label for each: 0 (normal) or 1 (anomaly).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_labels(self, labels: Vec<u8>) -> Result<Self, DetectorError> {
+        let text = self.text;
+        Self::new(self.columns, self.values, self.time, Some(labels)).map(|frame| Self { text, ..frame })
+    }
+
     /// The same rows with a class for each, and the labels that follow from them.
     ///
     /// # Errors
@@ -92,6 +102,26 @@ impl Frame {
             return Err(DetectorError::data("there must be one class for each row"));
         }
         Ok(Self { labels: Some(target.labels()), target: Some(target), ..self })
+    }
+
+    /// The same rows with columns of words beside those of numbers.
+    ///
+    /// # Errors
+    /// [`DetectorError::Data`] when a column has another number of rows or a name that is taken.
+    pub fn with_text(self, text: Vec<TextColumn>) -> Result<Self, DetectorError> {
+        if text.iter().any(|column| column.n_rows() != self.n_rows()) {
+            return Err(DetectorError::data("there must be one word for each row"));
+        }
+        let names: Vec<String> = self.columns.iter().chain(text.iter().map(TextColumn::name_ref)).cloned().collect();
+        match first_duplicate(&names) {
+            Some(name) => Err(DetectorError::data(format!("the column `{name}` appears twice"))),
+            None => Ok(Self { text, ..self }),
+        }
+    }
+
+    /// Columns of words. Detectors do not see them; preprocessing turns them into numbers.
+    pub fn text(&self) -> &[TextColumn] {
+        &self.text
     }
 
     /// The class of each row: as given, or the labels as the classes `0` and `1`.
@@ -120,6 +150,7 @@ impl Frame {
             time: self.time.as_ref().map(|time| rows.iter().map(|row| time[*row]).collect()),
             labels: self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row]).collect()),
             target: self.target.as_ref().map(|target| target.select(rows)),
+            text: self.text.iter().map(|column| column.select(rows)).collect(),
         }
     }
 
@@ -132,23 +163,25 @@ impl Frame {
         Ok(Self { target: self.target.clone(), ..frame })
     }
 
-    /// The same rows with the columns in the order of `names`; `None` when the two sets of names differ.
-    pub(crate) fn with_columns(&self, names: &[&str]) -> Option<std::borrow::Cow<'_, Self>> {
-        if names.len() != self.columns.len() {
-            return None;
-        }
+    /// The same rows with the columns of numbers `numbers` and those of words `words`, in these orders; `None` when one is
+    /// not there.
+    pub(crate) fn with_columns(&self, numbers: &[&str], words: &[&str]) -> Option<std::borrow::Cow<'_, Self>> {
         let positions: std::collections::HashMap<&str, usize> =
             self.columns.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-        let order = names.iter().map(|name| positions.get(name).copied()).collect::<Option<Vec<_>>>()?;
-        if order.iter().enumerate().all(|(i, &from)| i == from) {
+        let order = numbers.iter().map(|name| positions.get(name).copied()).collect::<Option<Vec<_>>>()?;
+        let text = words.iter().map(|name| self.text.iter().find(|column| column.name() == *name));
+        let text = text.collect::<Option<Vec<_>>>()?;
+        let as_they_are = order.iter().copied().eq(0..self.columns.len()) && text.iter().copied().eq(&self.text);
+        if as_they_are {
             return Some(std::borrow::Cow::Borrowed(self));
         }
         Some(std::borrow::Cow::Owned(Self {
-            columns: names.iter().map(ToString::to_string).collect(),
+            columns: numbers.iter().map(ToString::to_string).collect(),
             values: self.values.select(ndarray::Axis(1), &order).as_standard_layout().into_owned(),
             time: self.time.clone(),
             labels: self.labels.clone(),
             target: self.target.clone(),
+            text: text.into_iter().cloned().collect(),
         }))
     }
 }
@@ -179,8 +212,8 @@ mod tests {
     #[test]
     fn columns_are_matched_by_name() {
         let frame = Frame::new(vec!["a".into(), "b".into()], array![[1.0, 2.0]], None, None).unwrap();
-        assert_eq!(frame.with_columns(&["b", "a"]).unwrap().row(0), [2.0, 1.0]);
-        assert!(frame.with_columns(&["b"]).is_none());
-        assert!(frame.with_columns(&["b", "c"]).is_none());
+        assert_eq!(frame.with_columns(&["b", "a"], &[]).unwrap().row(0), [2.0, 1.0]);
+        assert!(frame.with_columns(&["b", "x"], &[]).is_none());
+        assert!(frame.with_columns(&["b"], &["w"]).is_none());
     }
 }

@@ -15,38 +15,33 @@ pub struct Hyperparameters {
 impl Hyperparameters {
     /// Checks `given` (an object, or null for none) against `schema` and fills in the defaults.
     ///
-    /// Understands what [`HyperparameterSchema`](crate::HyperparameterSchema) writes: flat properties with `type`,
-    /// `default`, `enum` and the four limits.
+    /// Understands what [`HyperparameterSchema`](crate::HyperparameterSchema) writes: properties with `type`, `default`,
+    /// `enum` and the four limits, objects and lists of such.
     ///
     /// # Errors
     /// [`DetectorError::Hyperparameter`] that names the setting and says what is permitted.
     pub fn resolve(schema: &Value, given: &Value) -> Result<Self, DetectorError> {
-        let no_properties = Map::new();
-        let properties = schema["properties"].as_object().unwrap_or(&no_properties);
         let no_settings = Map::new();
         let given = match given {
             Value::Object(settings) => settings,
             Value::Null => &no_settings,
             _ => return Err(DetectorError::hyperparameter("*", "hyperparameters must be a JSON object")),
         };
-        if let Some(unknown) = given.keys().find(|name| !properties.contains_key(*name)) {
-            let known = properties.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            return Err(DetectorError::hyperparameter(
-                unknown,
-                format!("there is no such hyperparameter; known are {known}"),
-            ));
-        }
-        let mut values = BTreeMap::new();
-        for (name, property) in properties {
-            let value = given.get(name).unwrap_or(&property["default"]);
-            values.insert(name.clone(), check(name, property, value)?);
-        }
-        Ok(Self { values })
+        Ok(Self { values: check_object("", schema, given)?.into_iter().collect() })
     }
 
     /// All settings by name.
     pub fn as_map(&self) -> &BTreeMap<String, Value> {
         &self.values
+    }
+
+    /// What an object-valued setting holds, as its own type; the default where it is null.
+    pub fn object<T: serde::de::DeserializeOwned + Default>(&self, name: &str) -> Result<T, DetectorError> {
+        match self.values.get(name) {
+            None | Some(Value::Null) => Ok(T::default()),
+            Some(value) => serde_json::from_value(value.clone())
+                .map_err(|error| DetectorError::hyperparameter(name, error.to_string())),
+        }
     }
 
     pub fn contamination(&self) -> Result<f64, DetectorError> {
@@ -98,6 +93,22 @@ fn missing(name: &str) -> DetectorError {
     DetectorError::hyperparameter(name, "the detector's schema has no such setting of this type")
 }
 
+/// The properties of `schema` with the values of `given`, defaults filled in. `path` is what stands before their names.
+fn check_object(path: &str, schema: &Value, given: &Map<String, Value>) -> Result<Map<String, Value>, DetectorError> {
+    let none = Map::new();
+    let properties = schema["properties"].as_object().unwrap_or(&none);
+    if let Some(unknown) = given.keys().find(|name| !properties.contains_key(*name)) {
+        let known = properties.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let message = format!("there is no such hyperparameter; known are {known}");
+        return Err(DetectorError::hyperparameter(format!("{path}{unknown}"), message));
+    }
+    let checked = properties.iter().map(|(name, property)| {
+        let value = given.get(name).unwrap_or(&property["default"]);
+        Ok((name.clone(), check(&format!("{path}{name}"), property, value)?))
+    });
+    checked.collect()
+}
+
 fn check(name: &str, property: &Value, value: &Value) -> Result<Value, DetectorError> {
     let refuse = || DetectorError::hyperparameter(name, format!("must be {}, not {value}", permitted(property)));
     let types: Vec<&str> = match &property["type"] {
@@ -107,6 +118,21 @@ fn check(name: &str, property: &Value, value: &Value) -> Result<Value, DetectorE
     };
     if value.is_null() && types.contains(&"null") {
         return Ok(Value::Null);
+    }
+    if types.contains(&"object") {
+        let given = value.as_object().ok_or_else(refuse)?;
+        return Ok(Value::Object(check_object(&format!("{name}."), property, given)?));
+    }
+    if types.contains(&"array") {
+        let items = value.as_array().ok_or_else(refuse)?;
+        if property["maxItems"].as_u64().is_some_and(|most| items.len() as u64 > most) {
+            return Err(refuse());
+        }
+        return items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| check(&format!("{name}.{i}"), &property["items"], item))
+            .collect();
     }
     let checked = if types.contains(&"integer") {
         Value::from(whole(value).ok_or_else(refuse)?)
@@ -144,7 +170,13 @@ fn permitted(property: &Value) -> String {
         return format!("one of {}", words.join(", "));
     }
     let kind = property["type"].to_string();
-    let mut text = if kind.contains("integer") {
+    if kind.contains("array") {
+        let most = property["maxItems"].as_u64().map(|most| format!(" of at most {most}")).unwrap_or_default();
+        return format!("a list{most}");
+    }
+    let mut text = if kind.contains("object") {
+        "an object"
+    } else if kind.contains("integer") {
         "an integer"
     } else if kind.contains("number") {
         "a number"

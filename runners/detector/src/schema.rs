@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value, json};
 
-/// Builds the JSON Schema (draft 2020-12) of a detector's hyperparameters: a flat object that permits nothing unknown, each
+/// Builds the JSON Schema (draft 2020-12) of a detector's hyperparameters: an object that permits nothing unknown, each
 /// property with type, default, limits and a description.
 #[derive(Debug, Clone, Default)]
 pub struct HyperparameterSchema {
@@ -12,16 +12,19 @@ pub struct HyperparameterSchema {
 }
 
 impl HyperparameterSchema {
-    /// Starts with `contamination`, which every detector has.
+    /// Starts with what every detector has: `contamination`, `threshold` and `preprocessing`.
     pub fn new() -> Self {
         let contamination = json!({
             "type": "number",
             "default": 0.1,
             "exclusiveMinimum": 0.0,
             "maximum": 0.5,
-            "description": "Expected fraction of anomalies. The threshold is the (1 - contamination) quantile of the training scores."
+            "description": "Expected fraction of anomalies. Unless `threshold` says otherwise, the threshold is the (1 - contamination) quantile of the scores of rows that were held back from the fit."
         });
-        Self::default().with("contamination", contamination)
+        Self::default()
+            .with("contamination", contamination)
+            .with("threshold", crate::threshold::schema())
+            .with("preprocessing", crate::pipeline::schema())
     }
 
     pub fn integer(self, name: &str, default: i64, range: RangeInclusive<i64>, description: &str) -> Self {

@@ -1,10 +1,11 @@
-//! From a trained version and a table to scores and labels.
+//! From a trained version and a table to scores, labels and reasons.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::validation::{check_scores, check_scoring};
-use crate::{Artifact, Context, Detector, DetectorError, Figure, FittedDetector, Frame, evaluation, figures};
+use crate::model::Model;
+use crate::reasons::RowReasons;
+use crate::{Context, Detector, DetectorError, Figure, FittedDetector, Frame, evaluation, figures};
 
 /// Everything that scoring one table gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,11 +14,14 @@ pub struct Predicted {
     pub scores: Vec<f64>,
     /// 1 where the score is greater than the threshold, else 0.
     pub labels: Vec<u8>,
-    /// The threshold of the version.
+    /// The threshold that was applied.
     pub threshold: f64,
     /// How many labels are 1.
     pub n_anomalies: usize,
-    /// What [`evaluation::evaluate`] gives; empty when the table has no labels.
+    /// Why the rows above the threshold are there; `None` for a version that was trained before there were reasons.
+    pub reasons: Option<RowReasons>,
+    /// What preprocessing did (`imputed_values`, `unknown_words`, `series_gaps`, …), and with labels what
+    /// [`evaluation::evaluate`] gives.
     pub metrics: BTreeMap<String, f64>,
     pub figures: Vec<Figure>,
     pub score_seconds: f64,
@@ -26,48 +30,61 @@ pub struct Predicted {
 /// Scores `frame` with the version in `artifact`. Columns are matched by name, in any order.
 ///
 /// # Errors
-/// [`DetectorError::InputSchema`] when the columns are not those of training, and everything that [`load`] refuses.
+/// [`DetectorError::InputSchema`] when the columns are not those of training, and everything that [`Model::load`] refuses.
 pub fn predict(
     detectors: &[Box<dyn Detector>],
     artifact: &[u8],
     frame: &Frame,
     ctx: &Context<'_>,
 ) -> Result<Predicted, DetectorError> {
-    let artifact = Artifact::decode(artifact)?;
-    let detector = find_detector(detectors, &artifact.header.detector)?;
-    let frame = check_scoring(frame, &artifact.header)?;
-    ctx.check_cancelled()?;
-    let fitted = load_with(detector, &artifact)?;
+    predict_at(&Model::load(detectors, artifact)?, frame, None, ctx)
+}
 
+/// Scores `frame`, with another threshold than the version's own if one is given.
+///
+/// # Errors
+/// [`DetectorError::InputSchema`] when the columns are not those of training; [`DetectorError::Data`] for values that cannot
+/// be scored.
+pub fn predict_at(
+    model: &Model,
+    frame: &Frame,
+    threshold: Option<f64>,
+    ctx: &Context<'_>,
+) -> Result<Predicted, DetectorError> {
     ctx.report(0.0, "scoring");
     let started = Instant::now();
-    let scores = fitted.score(&frame, ctx)?;
+    let scored = ctx.span(0.0, 0.8, |ctx| model.score_prepared(frame, ctx))?;
     let score_seconds = started.elapsed().as_secs_f64();
-    check_scores(&scores, frame.n_rows())?;
 
-    let threshold = artifact.header.threshold;
-    let labels = evaluation::labels_at(&scores, threshold);
+    let threshold = threshold.unwrap_or(model.header().threshold);
+    ctx.report(0.8, "looking for reasons");
+    let reasons = ctx.span(0.8, 0.95, |ctx| model.reasons(&scored, threshold, ctx))?;
+    let scores = &scored.scores;
+    let labels = evaluation::labels_at(scores, threshold);
+    let mut metrics = frame.labels().map(|truth| evaluation::evaluate(scores, truth, threshold)).unwrap_or_default();
+    metrics.extend(scored.prepared.report.clone());
+    let mut all = figures::all(scores, frame, threshold, model.input_kind());
+    all.extend(model.fitted().figures(scored.prepared.frame(), scores, threshold, ctx)?);
     let predicted = Predicted {
         n_anomalies: labels.iter().filter(|label| **label == 1).count(),
-        metrics: frame.labels().map(|truth| evaluation::evaluate(&scores, truth, threshold)).unwrap_or_default(),
-        figures: figures::all(&scores, &frame, threshold, detector.spec().input_kind),
-        scores,
         labels,
+        reasons,
+        metrics,
+        figures: all,
         threshold,
         score_seconds,
+        scores: scored.scores,
     };
     ctx.report(1.0, "done");
     Ok(predicted)
 }
 
-/// Decodes `artifact` and rebuilds its detector.
+/// Decodes `artifact` and rebuilds its detector, which takes features as they come out of the version's preprocessing.
 ///
 /// # Errors
-/// [`DetectorError::Artifact`] for damaged bytes or another format or major version,
-/// [`DetectorError::UnknownDetector`] when `detectors` does not have the detector.
+/// As [`Model::load`].
 pub fn load(detectors: &[Box<dyn Detector>], artifact: &[u8]) -> Result<Box<dyn FittedDetector>, DetectorError> {
-    let artifact = Artifact::decode(artifact)?;
-    load_with(find_detector(detectors, &artifact.header.detector)?, &artifact)
+    Model::load(detectors, artifact).map(Model::into_fitted)
 }
 
 /// The detector of that name, or an error that lists those there are.
@@ -78,17 +95,4 @@ pub fn find_detector<'a>(detectors: &'a [Box<dyn Detector>], name: &str) -> Resu
             known: detectors.iter().map(|detector| detector.spec().name).collect(),
         }
     })
-}
-
-fn load_with(detector: &dyn Detector, artifact: &Artifact) -> Result<Box<dyn FittedDetector>, DetectorError> {
-    let (ours, theirs) = (detector.spec().version, &artifact.header.detector_version);
-    // Semantic versioning: within one major version, newer code reads older artefacts.
-    if ours.split('.').next() != theirs.split('.').next() {
-        let theirs: String = theirs.chars().take(40).collect();
-        return Err(DetectorError::artifact(format!(
-            "it was trained with version {theirs} of `{}`, this runner has {ours}; train it again",
-            artifact.header.detector
-        )));
-    }
-    detector.load(artifact)
 }

@@ -10,7 +10,7 @@ pub struct Target {
 }
 
 /// Names that mean "no fault", in any case.
-const NORMAL: [&str; 8] = ["0", "normal", "none", "ok", "healthy", "no", "false", "inlier"];
+const NORMAL: [&str; 8] = ["0", "0.0", "normal", "none", "ok", "healthy", "no", "false"];
 
 impl Target {
     /// Classes by name, one for each row; each class gets the code of its place among the sorted names, so that the order

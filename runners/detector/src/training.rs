@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::validation::{check_scores, check_training};
+use crate::prepare::{Learned, Prepared};
+use crate::threshold::{self, Calibration, HeldOut, Method, Options, Source};
+use crate::validation::check_scores;
 use crate::{
     ARTIFACT_FORMAT, Artifact, ArtifactHeader, Context, Detector, DetectorError, DetectorSpec, Figure, Frame,
-    Hyperparameters, InputColumn, evaluation, figures,
+    Hyperparameters, Learning, evaluation, figures,
 };
 
 /// Everything that training one version gives.
@@ -18,12 +20,13 @@ pub struct Trained {
     pub artifact: Vec<u8>,
     /// The header inside `artifact`.
     pub header: ArtifactHeader,
-    /// One score for each training row.
+    /// One score for each row that was learned from: all but those that a `row_filter` left out.
     pub scores: Vec<f64>,
     /// A row is an anomaly when its score is greater.
     pub threshold: f64,
-    /// `n_anomalies` and `anomaly_fraction` of the training rows at the threshold, and with labels what
-    /// [`evaluation::evaluate`] gives. Labels served only for these, never for learning.
+    /// `n_anomalies` and `anomaly_fraction` of the training rows at the threshold, `expected_false_alarm_rate`, what
+    /// preprocessing did (`imputed_values`, `series_gaps`, …), and with labels what [`evaluation::evaluate`] gives: of the
+    /// training rows for detectors that do not learn from labels, of held-back rows for those that do.
     pub metrics: BTreeMap<String, f64>,
     /// Learned parameters worth showing.
     pub parameters: BTreeMap<String, Value>,
@@ -34,8 +37,8 @@ pub struct Trained {
     pub score_seconds: f64,
 }
 
-/// Checks `frame` and `hyperparameters`, fits `detector`, scores the training rows and sets the threshold: the
-/// (1 - contamination) quantile of the training scores, by linear interpolation.
+/// Checks `frame` and `hyperparameters`, fits `detector` on all rows, and sets the threshold on scores of rows held back
+/// from further fits.
 ///
 /// `hyperparameters` is a JSON object (or null) in which everything is optional.
 ///
@@ -49,39 +52,52 @@ pub fn train(
 ) -> Result<Trained, DetectorError> {
     let spec = detector.spec();
     let hyperparameters = Hyperparameters::resolve(&spec.hyperparameters, hyperparameters)?;
-    let contamination = hyperparameters.contamination()?;
-    check_training(frame)?;
+    let options = threshold_options(&spec, &hyperparameters)?;
+    let (prepared, learned) = Prepared::fit(&spec, frame, &hyperparameters)?;
+    check_target(&spec, &prepared.rows)?;
     ctx.check_cancelled()?;
 
     ctx.report(0.0, "fitting");
     let started = Instant::now();
-    let fitted = ctx.span(0.0, 0.7, |ctx| detector.fit(frame, &hyperparameters, ctx))?;
+    let fitted = ctx.span(0.0, 0.4, |ctx| detector.fit(prepared.frame(), &hyperparameters, ctx))?;
     let fit_seconds = started.elapsed().as_secs_f64();
 
-    ctx.report(0.7, "scoring the training rows");
+    ctx.report(0.4, "scoring the training rows");
     let started = Instant::now();
-    let scores = ctx.span(0.7, 0.95, |ctx| fitted.training_scores(frame, ctx))?;
+    let seen = ctx.span(0.4, 0.5, |ctx| fitted.training_scores(prepared.frame(), ctx))?;
     let score_seconds = started.elapsed().as_secs_f64();
-    check_scores(&scores, frame.n_rows())?;
-    let threshold = evaluation::quantile(&scores, 1.0 - contamination);
+    check_scores(&seen, prepared.frame().n_rows())?;
+    let scores = prepared.scores_of_rows(seen);
+
+    ctx.report(0.5, "calibrating the threshold on held-back rows");
+    let held = ctx.span(0.5, 0.95, |ctx| hold_out(detector, &prepared, &scores, &hyperparameters, &options, ctx))?;
+    let labels = prepared.rows.labels();
+    let (threshold, calibration) = threshold::calibrate(&options, hyperparameters.contamination()?, &held, labels)?;
 
     ctx.report(0.95, "writing the version");
     let saved = fitted.save();
+    let mut metrics = training_metrics(&spec, &scores, &prepared, &held, threshold);
+    metrics.insert("expected_false_alarm_rate".into(), calibration.expected_false_alarm_rate);
+    metrics.extend(prepared.report.clone());
+    let mut parameters = fitted.parameters();
+    parameters.insert("calibration_".into(), serde_json::json!(calibration));
+    let mut all = figures::all(&scores, &prepared.rows, threshold, spec.input_kind);
+    all.extend(fitted.figures(prepared.frame(), &scores, threshold, ctx)?);
     let artifact = Artifact {
         header: ArtifactHeader {
             preprocessing: saved.preprocessing,
             threshold,
-            ..header(&spec, frame, &hyperparameters, contamination, ctx)
+            ..header(&spec, &prepared, learned, calibration, &hyperparameters, ctx)?
         },
         tensors: saved.tensors,
     };
     let trained = Trained {
         artifact: artifact.encode()?,
         header: artifact.header,
-        metrics: training_metrics(&scores, frame.labels(), threshold),
-        parameters: fitted.parameters(),
+        metrics,
+        parameters,
         hyperparameters: hyperparameters.as_map().clone(),
-        figures: figures::all(&scores, frame, threshold, spec.input_kind),
+        figures: all,
         scores,
         threshold,
         fit_seconds,
@@ -91,29 +107,106 @@ pub fn train(
     Ok(trained)
 }
 
-fn header(
-    spec: &DetectorSpec,
-    frame: &Frame,
-    hyperparameters: &Hyperparameters,
-    contamination: f64,
-    ctx: &Context<'_>,
-) -> ArtifactHeader {
-    ArtifactHeader {
-        format: ARTIFACT_FORMAT.into(),
-        detector: spec.name.clone(),
-        detector_version: spec.version.clone(),
-        input_schema: frame.columns().iter().map(InputColumn::number).collect(),
-        hyperparameters: hyperparameters.as_map().clone(),
-        seed: ctx.seed,
-        preprocessing: None,
-        threshold: 0.0,
-        contamination,
-        trained_rows: frame.n_rows() as u64,
+/// As asked for; a classifier's own boundary where nothing is asked for.
+fn threshold_options(spec: &DetectorSpec, hyperparameters: &Hyperparameters) -> Result<Options, DetectorError> {
+    let asked = hyperparameters.as_map().get("threshold").is_some_and(|options| !options.is_null());
+    let options: Options = hyperparameters.object("threshold")?;
+    match spec.learning {
+        Learning::Supervised if !asked => Ok(Options { method: Method::Probability, ..options }),
+        Learning::Unsupervised if options.method == Method::Probability => Err(DetectorError::hyperparameter(
+            "threshold.method",
+            "`probability` is for classifiers; this detector's scores are no probabilities",
+        )),
+        _ => Ok(options),
     }
 }
 
-fn training_metrics(scores: &[f64], labels: Option<&[u8]>, threshold: f64) -> BTreeMap<String, f64> {
-    let mut metrics = labels.map(|labels| evaluation::evaluate(scores, labels, threshold)).unwrap_or_default();
+fn check_target(spec: &DetectorSpec, rows: &Frame) -> Result<(), DetectorError> {
+    if spec.learning == Learning::Unsupervised {
+        return Ok(());
+    }
+    let target = rows.target().ok_or_else(|| {
+        let message = format!("`{}` learns from labels: name the label column", spec.name);
+        DetectorError::data(message)
+    })?;
+    let first = target.codes().first();
+    if target.codes().iter().all(|code| Some(code) == first) {
+        return Err(DetectorError::data("all rows are of one class; there is nothing to tell apart"));
+    }
+    Ok(())
+}
+
+/// Scores of held-back rows; those of the training rows, and saying so, where there are too few to hold any back.
+fn hold_out(
+    detector: &dyn Detector,
+    prepared: &Prepared,
+    scores: &[f64],
+    hyperparameters: &Hyperparameters,
+    options: &Options,
+    ctx: &Context<'_>,
+) -> Result<HeldOut, DetectorError> {
+    let frame = match prepared.places() {
+        // The labels stay with the rows as they came.
+        Some(_) => prepared.frame(),
+        None => &prepared.rows,
+    };
+    let held = threshold::held_out(detector, frame, hyperparameters, options, ctx)?;
+    Ok(match (held, prepared.places()) {
+        (Some(held), Some(places)) => held.of_rows(places),
+        (Some(held), None) => held,
+        (None, _) => HeldOut {
+            rows: (0..scores.len()).collect(),
+            scores: scores.to_vec(),
+            probabilities: Vec::new(),
+            source: Source::Training,
+        },
+    })
+}
+
+fn header(
+    spec: &DetectorSpec,
+    prepared: &Prepared,
+    learned: Learned,
+    calibration: Calibration,
+    hyperparameters: &Hyperparameters,
+    ctx: &Context<'_>,
+) -> Result<ArtifactHeader, DetectorError> {
+    let columns = prepared.rows.values();
+    let typical = columns.columns().into_iter().map(|column| evaluation::quantile(&column.to_vec(), 0.5));
+    Ok(ArtifactHeader {
+        format: ARTIFACT_FORMAT.into(),
+        detector: spec.name.clone(),
+        detector_version: spec.version.clone(),
+        input_schema: learned.input_schema,
+        hyperparameters: hyperparameters.as_map().clone(),
+        seed: ctx.seed,
+        preprocessing: None,
+        pipeline: learned.pipeline,
+        step_millis: learned.step_millis,
+        typical: typical.collect(),
+        calibration: Some(calibration),
+        threshold: 0.0,
+        contamination: hyperparameters.contamination()?,
+        trained_rows: prepared.rows.n_rows() as u64,
+    })
+}
+
+fn training_metrics(
+    spec: &DetectorSpec,
+    scores: &[f64],
+    prepared: &Prepared,
+    held: &HeldOut,
+    threshold: f64,
+) -> BTreeMap<String, f64> {
+    let mut metrics = match (prepared.rows.labels(), spec.learning) {
+        (None, _) => BTreeMap::new(),
+        (Some(labels), Learning::Unsupervised) => evaluation::evaluate(scores, labels, threshold),
+        // What a classifier says of rows that it learned from says nothing.
+        (Some(labels), Learning::Supervised) => {
+            let labels: Vec<u8> = held.rows.iter().map(|row| labels[*row]).collect();
+            evaluation::evaluate(&held.scores, &labels, threshold)
+        }
+    };
     let n_anomalies = evaluation::labels_at(scores, threshold).iter().filter(|label| **label == 1).count();
     metrics.insert("n_anomalies".into(), n_anomalies as f64);
     metrics.insert("anomaly_fraction".into(), n_anomalies as f64 / scores.len() as f64);

@@ -1,39 +1,36 @@
 //! The one place that decides which tables detectors see.
 
-use crate::{ArtifactHeader, DetectorError, Frame};
+use crate::{ArtifactHeader, DetectorError, Frame, TextColumn};
 use std::borrow::Cow;
 
-/// Refuses a frame that cannot be learned from: fewer than 2 rows, no feature, missing or infinite values.
-///
-/// Constant columns and duplicate rows are fine.
-pub(crate) fn check_training(frame: &Frame) -> Result<(), DetectorError> {
+/// Refuses a frame that cannot be learned from: fewer than 2 rows, no feature.
+pub(crate) fn check_shape(frame: &Frame) -> Result<(), DetectorError> {
     match frame.n_rows() {
         0 => return Err(DetectorError::data("the table has no rows; training needs at least 2")),
         1 => return Err(DetectorError::data("the table has 1 row; training needs at least 2")),
         _ => {}
     }
-    if frame.n_features() == 0 {
+    if frame.n_features() == 0 && frame.text().is_empty() {
         return Err(DetectorError::data("the table has no feature column: nothing but label and time columns"));
     }
-    check_values(frame)
+    Ok(())
 }
 
-/// Refuses a frame that cannot be scored; returns it with its columns in the order of training.
-pub(crate) fn check_scoring<'a>(frame: &'a Frame, header: &ArtifactHeader) -> Result<Cow<'a, Frame>, DetectorError> {
-    let frame = match_columns(frame, header)?;
+/// Refuses a frame whose columns are not those of training; returns it with them in the order of training. Columns of words
+/// beyond those are passed over.
+pub(crate) fn match_columns<'a>(frame: &'a Frame, header: &ArtifactHeader) -> Result<Cow<'a, Frame>, DetectorError> {
     if frame.n_rows() == 0 {
         return Err(DetectorError::data("the table has no rows to score"));
     }
-    check_values(&frame)?;
-    Ok(frame)
-}
-
-fn match_columns<'a>(frame: &'a Frame, header: &ArtifactHeader) -> Result<Cow<'a, Frame>, DetectorError> {
-    let expected = header.column_names();
-    if let Some(frame) = frame.with_columns(&expected) {
+    let (numbers, words) = (header.number_columns(), header.category_columns());
+    if frame.n_features() == numbers.len()
+        && let Some(frame) = frame.with_columns(&numbers, &words)
+    {
         return Ok(frame);
     }
-    let got: Vec<&str> = frame.columns().iter().map(String::as_str).collect();
+    let expected: Vec<&str> = numbers.iter().chain(&words).copied().collect();
+    let text = frame.text().iter().map(TextColumn::name).filter(|name| words.contains(name));
+    let got: Vec<&str> = frame.columns().iter().map(String::as_str).chain(text).collect();
     let missing: Vec<&str> = expected.iter().filter(|name| !got.contains(name)).copied().collect();
     let extra: Vec<&str> = got.iter().filter(|name| !expected.contains(name)).copied().collect();
     let mut faults = Vec::new();
@@ -50,7 +47,7 @@ fn match_columns<'a>(frame: &'a Frame, header: &ArtifactHeader) -> Result<Cow<'a
 }
 
 /// All values must be finite; the first column at fault is named, with its first row and how many there are.
-fn check_values(frame: &Frame) -> Result<(), DetectorError> {
+pub(crate) fn check_values(frame: &Frame) -> Result<(), DetectorError> {
     // The usual case in one pass over memory; the search for the culprit only when there is one.
     if frame.as_slice().iter().all(|value| value.is_finite()) {
         return Ok(());
@@ -64,7 +61,7 @@ fn check_values(frame: &Frame) -> Result<(), DetectorError> {
         }
         if let Some(row) = column.iter().position(|value| value.is_nan()) {
             return Err(DetectorError::data(format!(
-                "column `{name}` has {missing} missing {} (NaN), the first in row {}; impute or remove the rows first",
+                "column `{name}` has {missing} missing {} (NaN), the first in row {}; name a `preprocessing.impute` or remove the rows first",
                 if missing == 1 { "value" } else { "values" },
                 row + 1
             )));

@@ -204,12 +204,12 @@ fn hyperparameters_are_checked_and_described() {
 
 #[test]
 fn the_threshold_flags_the_expected_fraction() {
-    for name in ["isolation_forest", "mahalanobis", "knn"] {
+    for name in ["isolation_forest", "mahalanobis", "pca", "hbos"] {
         let detector = crate::reference::detector(name);
         let trained =
-            train(detector.as_ref(), &frame(400), &json!({"contamination": 0.05}), &Context::quiet(0)).unwrap();
-        assert_eq!(trained.metrics["n_anomalies"], 20.0, "{name}");
-        assert_eq!(trained.metrics["anomaly_fraction"], 0.05);
+            train(detector.as_ref(), &frame(2000), &json!({"contamination": 0.02}), &Context::quiet(0)).unwrap();
+        let fraction = trained.metrics["anomaly_fraction"];
+        assert!((0.01..=0.03).contains(&fraction), "{name}: {fraction}");
         assert!(trained.metrics["roc_auc"] > 0.5);
     }
 }
