@@ -17,6 +17,7 @@ use sea_orm::{
 };
 pub(crate) use stored::{NewPrediction, insert};
 
+pub use crate::files::Reason;
 use crate::{
     Store, StoreError,
     entities::{predictions, versions},

@@ -21,8 +21,8 @@ pub struct CsvOptions {
     pub time_column: Option<String>,
     /// Columns to read as words; those that the header does not have are passed over.
     pub text_columns: Vec<String>,
-    /// Columns to leave out, whatever is in them.
-    pub ignored_columns: Vec<String>,
+    /// The only columns of numbers to read, whatever is in the others; `None` for all.
+    pub number_columns: Option<Vec<String>>,
     /// Longer input is an error; default 4 GiB.
     pub max_bytes: u64,
     /// More columns are an error; default 10 000.
@@ -35,7 +35,7 @@ impl Default for CsvOptions {
             label_column: None,
             time_column: None,
             text_columns: Vec::new(),
-            ignored_columns: Vec::new(),
+            number_columns: None,
             max_bytes: 4 << 30,
             max_columns: 10_000,
         }
@@ -143,6 +143,9 @@ impl Layout {
         if options.label_column.is_some() && options.label_column == options.time_column {
             return Err(DetectorError::csv("one column cannot be both label and time"));
         }
+        for name in options.number_columns.iter().flatten().filter(|name| !header.contains(name)) {
+            return Err(DetectorError::csv(format!("the column `{name}` is not in the header")));
+        }
         let mut n_text = 0;
         let role = |name: &String| match Some(name) {
             name if name == options.label_column.as_ref() => Role::Label,
@@ -151,7 +154,7 @@ impl Layout {
                 n_text += 1;
                 Role::Text(n_text - 1)
             }
-            Some(name) if options.ignored_columns.contains(name) => Role::Ignored,
+            Some(name) if options.number_columns.as_ref().is_some_and(|wanted| !wanted.contains(name)) => Role::Ignored,
             _ => Role::Feature,
         };
         Ok(Self { roles: header.iter().map(role).collect(), header })
@@ -249,7 +252,7 @@ mod tests {
         let options = CsvOptions {
             label_column: Some("fault".into()),
             text_columns: vec!["kind".into(), "elsewhere".into()],
-            ignored_columns: vec!["note".into()],
+            number_columns: Some(vec!["a".into()]),
             ..CsvOptions::default()
         };
         let text = "kind,a,note,fault\nM,1,x,Normal\n,2,y,stuck valve\nL,3,z,Normal\n";

@@ -19,7 +19,10 @@ impl Labels {
     /// The next row's cell; the error says what is wrong with it.
     pub(crate) fn push(&mut self, cell: &str) -> Result<(), &'static str> {
         let name = match cell.trim() {
-            "" => return Err("is no label: 0 (normal), 1 (anomaly) or the name of a class"),
+            // `None` is no gap here but the class without a fault.
+            "" | "NA" | "N/A" | "NaN" | "null" | "NULL" => {
+                return Err("is no label: 0 (normal), 1 (anomaly) or the name of a class");
+            }
             "0.0" => "0",
             "1.0" => "1",
             name => name,

@@ -51,7 +51,7 @@ pub use frame::Frame;
 pub use header::{ARTIFACT_FORMAT, ArtifactHeader, InputColumn};
 pub use hyperparameters::Hyperparameters;
 pub use model::Model;
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, category_columns};
 pub use preprocessing::Standardization;
 pub use reasons::{REASONS_A_ROW, RowReasons};
 pub use schema::HyperparameterSchema;

@@ -41,11 +41,13 @@ pub struct ClaimDataset {
     pub format: String,
     /// Rows after the header; a result must have as many.
     pub row_count: Int64,
-    /// The columns that a detector looks at, in the file's order. All others are left out.
+    /// The columns of numbers that a detector looks at, in the file's order. Of the others only those count that the
+    /// hyperparameter `preprocessing.one_hot`, or the version's input schema, names as categories.
     pub feature_columns: Vec<String>,
     /// The column that orders the rows.
     pub time_column: Option<String>,
-    /// The column of labels, 0 or 1. For metrics only, never to learn from.
+    /// The column of labels: 0 and 1, or names of classes. Only supervised detectors learn from it; for the others it
+    /// gives metrics.
     pub label_column: Option<String>,
 }
 
@@ -62,6 +64,8 @@ pub struct ClaimArtifact {
     pub size: Int64,
     /// `nunatak.artifact/1` for what Nunatak's own runners write.
     pub format: Option<String>,
+    /// A row is an anomaly when its score is greater. Holds instead of what the file says: it can be set anew.
+    pub threshold: Option<f64>,
 }
 
 impl JobClaim {
@@ -102,6 +106,7 @@ impl From<ClaimedArtifact> for ClaimArtifact {
             sha256: Sha256(artifact.sha256),
             size: Int64(artifact.size),
             format: artifact.format,
+            threshold: artifact.threshold,
         }
     }
 }

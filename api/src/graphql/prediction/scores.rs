@@ -2,7 +2,7 @@ use async_graphql::{SimpleObject, connection::PageInfo};
 use nunatak_domain::Problem;
 use nunatak_store::{
     StoreError,
-    predictions::{ScorePage, ScoreRow},
+    predictions::{self, ScorePage, ScoreRow},
 };
 
 use super::super::scalars::Int64;
@@ -16,6 +16,24 @@ pub struct Score {
     pub score: f64,
     /// 1 where the score is above the threshold, else 0.
     pub label: i32,
+    /// Why: the columns that contributed most to the score of an anomaly, the largest share first. Empty for normal
+    /// rows, for versions trained before there were reasons, and for the lowest of very many anomalies.
+    pub reasons: Vec<Reason>,
+}
+
+/// A column that contributed to a row's score.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct Reason {
+    /// A column of the dataset; `time` for what preprocessing made of a row's time.
+    pub column: String,
+    /// Of all that made the row anomalous, 0 to 1.
+    pub share: f64,
+}
+
+impl From<predictions::Reason> for Reason {
+    fn from(reason: predictions::Reason) -> Self {
+        Self { column: reason.column, share: reason.share }
+    }
 }
 
 /// Scores in the dataset's order.
@@ -30,7 +48,12 @@ pub struct ScoreConnection {
 
 impl From<ScoreRow> for Score {
     fn from(row: ScoreRow) -> Self {
-        Self { row_index: Int64(row.row_idx), score: row.score, label: i32::from(row.anomaly) }
+        Self {
+            row_index: Int64(row.row_idx),
+            score: row.score,
+            label: i32::from(row.anomaly),
+            reasons: row.reasons.into_iter().map(Into::into).collect(),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 use async_graphql::{Context, ID, InputObject, Object};
 use nunatak_authz::Action;
-use nunatak_domain::ProjectId;
+use nunatak_domain::{Problem, ProjectId};
 use nunatak_store::{
     IdempotencyKey,
-    versions::{MAX_BATCH, VersionChange},
+    versions::{MAX_BATCH, NewThreshold, VersionChange},
 };
 
 use super::{
@@ -48,6 +48,40 @@ payload! {
     /// What `updateVersion` changed.
     UpdateVersionPayload {
         /// The version as it is now.
+        version: Version
+    }
+}
+
+/// A new threshold for a trained version: exactly one of `threshold` and `falseAlarmRate`.
+#[derive(InputObject, Debug)]
+pub struct SetThresholdInput {
+    /// `ver_…`, trained by a runner.
+    version: ID,
+    /// The score above which a row is an anomaly.
+    threshold: Option<f64>,
+    /// The fraction of normal rows that may exceed it, by what training measured on held-back rows.
+    false_alarm_rate: Option<f64>,
+    /// Send the same key again when unsure whether the first request arrived: it is carried out once.
+    idempotency_key: Option<String>,
+}
+
+impl SetThresholdInput {
+    fn wanted(&self) -> Result<NewThreshold, Problem> {
+        match (self.threshold, self.false_alarm_rate) {
+            (Some(score), None) => Ok(NewThreshold::Score(score)),
+            (None, Some(rate)) => Ok(NewThreshold::FalseAlarmRate(rate)),
+            _ => {
+                let message = "give either the threshold or the falseAlarmRate that it should have";
+                Err(Problem::new("INVALID_INPUT", message).at("threshold"))
+            }
+        }
+    }
+}
+
+payload! {
+    /// What `setThreshold` registered.
+    SetThresholdPayload {
+        /// The new version; its `parent` is the one with the old threshold.
         version: Version
     }
 }
@@ -106,6 +140,24 @@ impl VersionMutation {
                 let logs = input.parse(permit.user(), ctx.store().now())?;
                 let versions = ctx.store().log_versions(&permit, logs, key.as_ref()).await?;
                 Ok(versions.into_iter().map(Version::from).collect())
+            }
+            .await,
+        )
+    }
+
+    /// Registers a version that differs from a trained one in its threshold alone: the next of the same model, with the
+    /// same file and the same scores. Nothing is trained. Developers and above.
+    async fn set_threshold(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which version, and where its threshold should be.")] input: SetThresholdInput,
+    ) -> Result<SetThresholdPayload, ApiError> {
+        SetThresholdPayload::of(
+            async {
+                let key = input.idempotency_key.clone().map(|key| IdempotencyKey::new(key, &input)).transpose()?;
+                let wanted = input.wanted()?;
+                let (id, permit) = version_permit(ctx, &input.version, "version", Action::LogVersions).await?;
+                Ok(ctx.store().set_threshold(&permit, id, wanted, key.as_ref()).await?.into())
             }
             .await,
         )

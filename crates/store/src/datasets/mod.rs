@@ -3,6 +3,7 @@
 //! A file is profiled (`profile`, `summary`, `table`) before anything is written (`write`), so that a version
 //! that exists can be trained on. To take another format, give `table` another reader of rows.
 
+mod classes;
 mod column;
 mod preview;
 mod profile;

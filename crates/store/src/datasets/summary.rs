@@ -4,17 +4,19 @@ use std::collections::HashSet;
 
 use nunatak_domain::Problem;
 
-use super::{Column, ColumnRole, ColumnType, timestamp::parse_millis};
+use super::{Column, ColumnRole, ColumnType, classes::Classes, timestamp::parse_millis};
 
 /// Different values are counted up to here: enough to tell a category from a measurement.
 const MAX_DISTINCT: usize = 1000;
+/// Longer words that begin alike count as one.
+const MAX_WORD: usize = 200;
 
 /// What a column is taken for while it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guess {
     Feature,
-    /// The client says so, or it is named `label`: anything but 0 and 1 is a mistake. Were it taken for a
-    /// feature instead, a detector would learn from the answer.
+    /// The client says so, or it is named `label`: 0 and 1, or names of classes. Never a feature: a detector would
+    /// learn from the answer.
     Label,
     Time,
     /// Named `timestamp` or `time`: a time if all of it is one, else a feature.
@@ -37,9 +39,10 @@ pub(super) struct Summary {
     max: f64,
     distinct: Option<HashSet<u64>>,
     last: Option<u64>,
-    ones: u64,
+    classes: Classes,
+    /// The first cell that is there is no number: the column holds words.
+    words: Option<HashSet<String>>,
     not_number: Option<Bad>,
-    not_label: Option<Bad>,
     not_time: Option<Bad>,
     times: (i64, i64),
 }
@@ -57,9 +60,9 @@ impl Summary {
             max: f64::NEG_INFINITY,
             distinct: Some(HashSet::new()),
             last: None,
-            ones: 0,
+            classes: Classes::default(),
+            words: None,
             not_number: None,
-            not_label: None,
             not_time: None,
             times: (i64::MAX, i64::MIN),
         }
@@ -69,7 +72,7 @@ impl Summary {
     pub(super) fn is_bad(&self) -> bool {
         match self.guess {
             Guess::Feature => self.not_number.is_some(),
-            Guess::Label => self.not_label.is_some(),
+            Guess::Label => self.classes.problem().is_some(),
             Guess::Time => self.not_time.is_some(),
             Guess::MaybeTime => self.not_number.is_some() && self.not_time.is_some(),
         }
@@ -84,14 +87,14 @@ impl Summary {
             "" | "NA" | "N/A" | "null" | "NULL" | "None" => Some(f64::NAN),
             _ => cell.parse::<f64>().ok().filter(|number| !number.is_infinite()),
         };
-        // The spellings that the runners' reader takes.
-        let is_label = matches!(cell, "0" | "0.0" | "1" | "1.0");
-        if !is_label && self.guess == Guess::Label {
-            self.not_label.get_or_insert_with(|| bad(row, cell));
+        if self.guess == Guess::Label {
+            self.classes.add(row, cell);
         }
         match number {
             Some(number) if number.is_nan() => self.missing += 1,
+            Some(_) if self.words.is_some() => self.add_word(cell),
             Some(number) => self.add_number(number),
+            None if self.guess == Guess::Feature && self.count == 0 => self.add_word(cell),
             None => {
                 if self.guess != Guess::Time {
                     self.not_number.get_or_insert_with(|| bad(row, cell));
@@ -113,6 +116,15 @@ impl Summary {
         }
     }
 
+    /// A cell of a column that holds words: its first value was one. A word further down is a slip in a column of
+    /// numbers, and is refused.
+    fn add_word(&mut self, cell: &str) {
+        let words = self.words.get_or_insert_default();
+        if words.len() <= MAX_DISTINCT && !words.contains(cell) {
+            words.insert(cell.chars().take(MAX_WORD).collect());
+        }
+    }
+
     fn add_number(&mut self, number: f64) {
         self.count += 1;
         #[expect(clippy::cast_precision_loss, reason = "a table has fewer than 2^52 rows")]
@@ -122,7 +134,6 @@ impl Summary {
         self.squares += before * (number - self.mean);
         self.min = self.min.min(number);
         self.max = self.max.max(number);
-        self.ones += u64::from(number == 1.0);
         if !matches!(self.guess, Guess::Time | Guess::MaybeTime) {
             // 0 and -0 are the same number.
             self.see((number + 0.0).to_bits());
@@ -146,22 +157,20 @@ impl Summary {
     /// The column as it turned out, and how many of its labels are 1.
     pub(super) fn finish(self) -> Result<(Column, Option<i64>), Problem> {
         let role = match self.guess {
-            Guess::Label if self.not_label.is_none() => ColumnRole::Label,
+            Guess::Label => ColumnRole::Label,
             Guess::Time | Guess::MaybeTime if self.not_time.is_none() => ColumnRole::Time,
+            _ if self.words.is_some() => ColumnRole::Ignored,
             _ => ColumnRole::Feature,
         };
         self.check(role)?;
-        let ones = (role == ColumnRole::Label).then_some(self.ones.cast_signed());
+        let ones = (role == ColumnRole::Label).then(|| self.classes.faults().cast_signed());
         Ok((self.column(role), ones))
     }
 
     fn check(&self, role: ColumnRole) -> Result<(), Problem> {
         let name = &self.name;
-        if let (Guess::Label, Some((row, cell))) = (self.guess, &self.not_label) {
-            let message = format!(
-                "row {row} of the label column `{name}` is `{cell}`; a label is 0 (normal) or 1 (anomaly); \
-                 rename the column if it is none"
-            );
+        if let (Guess::Label, Some(problem)) = (self.guess, self.classes.final_problem()) {
+            let message = format!("the label column `{name}`: {problem}; rename the column if it is none");
             return Err(Problem::new("BAD_LABEL", message).at("labelColumn"));
         }
         let unfit_time = self.guess == Guess::Time || (self.guess == Guess::MaybeTime && self.not_number.is_some());
@@ -177,8 +186,8 @@ impl Summary {
         }
         if let Some((row, cell)) = &self.not_number {
             let message = format!(
-                "row {row} of the column `{name}` is `{cell}`, which is not a finite number; encode the column as \
-                 numbers or drop it"
+                "row {row} of the column `{name}` is `{cell}`, which is not a finite number as the rows before; \
+                 correct it, or drop the column"
             );
             return Err(Problem::new("NON_NUMERIC", message).at("upload"));
         }
@@ -190,6 +199,12 @@ impl Summary {
     }
 
     fn column(self, role: ColumnRole) -> Column {
+        if let Some(words) = &self.words {
+            return self.words_column(role, words.len());
+        }
+        if role == ColumnRole::Label && self.not_number.is_some() {
+            return self.words_column(role, self.classes.count());
+        }
         let is_time = role == ColumnRole::Time;
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of dates and counts of rows stay below 2^53")]
         let (min, max, std) = if is_time {
@@ -210,6 +225,23 @@ impl Summary {
             mean: (!is_time).then_some(self.mean).filter(|mean| mean.is_finite()),
             std,
             distinct,
+        }
+    }
+}
+
+impl Summary {
+    /// A column of words; only its distinct words are counted, up to [`MAX_DISTINCT`].
+    fn words_column(&self, role: ColumnRole, distinct: usize) -> Column {
+        Column {
+            name: self.name.clone(),
+            kind: ColumnType::Text,
+            role,
+            missing: self.missing.cast_signed(),
+            min: None,
+            max: None,
+            mean: None,
+            std: None,
+            distinct: (distinct <= MAX_DISTINCT).then(|| i64::try_from(distinct).unwrap_or(i64::MAX)),
         }
     }
 }

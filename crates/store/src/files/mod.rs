@@ -7,12 +7,14 @@ mod complete;
 mod disk;
 mod download;
 mod read;
+mod reasons;
 mod scores;
 mod uploads;
 mod write;
 
 pub(crate) use disk::{FileStore, open_blob_blocking};
 pub(crate) use download::named_by_job;
+pub use reasons::Reason;
 pub(crate) use scores::Layout;
 pub use uploads::{NewUpload, UploadRecord};
 pub use write::{PartRange, UploadWriteError};

@@ -16,6 +16,18 @@ use crate::{
 #[derive(Debug, Deserialize)]
 struct InputColumn {
     name: String,
+    /// `number` unless it says `category`.
+    #[serde(rename = "type", default)]
+    kind: String,
+    /// Whether its values may be missing.
+    #[serde(default)]
+    nullable: bool,
+}
+
+impl InputColumn {
+    fn is_category(&self) -> bool {
+        self.kind == "category"
+    }
 }
 
 /// How many names a message lists before it only counts.
@@ -41,39 +53,57 @@ pub(super) async fn dataset(
         })
 }
 
-/// The columns that a detector looks at.
-pub(super) fn features(dataset: &dataset_versions::Model) -> Result<Vec<Column>, StoreError> {
-    let columns: Vec<Column> = serde_json::from_str(&dataset.columns)
-        .map_err(|error| StoreError::Corrupt(format!("columns of {}: {error}", DatasetVersionId(dataset.id))))?;
-    Ok(columns.into_iter().filter(|column| column.role == ColumnRole::Feature).collect())
+/// All columns.
+pub(super) fn columns(dataset: &dataset_versions::Model) -> Result<Vec<Column>, StoreError> {
+    serde_json::from_str(&dataset.columns)
+        .map_err(|error| StoreError::Corrupt(format!("columns of {}: {error}", DatasetVersionId(dataset.id))))
 }
 
-/// Training needs two rows and a feature column without gaps.
-pub(super) fn trainable(dataset: &dataset_versions::Model, features: &[Column]) -> Result<(), Problem> {
+/// The columns that a detector looks at.
+pub(super) fn features(dataset: &dataset_versions::Model) -> Result<Vec<Column>, StoreError> {
+    Ok(columns(dataset)?.into_iter().filter(|column| column.role == ColumnRole::Feature).collect())
+}
+
+/// Training needs two rows and a feature column, without gaps unless `settings` say how to fill them.
+pub(super) fn trainable(
+    dataset: &dataset_versions::Model,
+    all: &[Column],
+    settings: &serde_json::Value,
+) -> Result<(), Problem> {
+    let one_hot = settings.pointer("/preprocessing/one_hot").and_then(serde_json::Value::as_array);
+    let categories: Vec<&str> = one_hot.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    if let Some(unknown) = categories.iter().find(|name| all.iter().all(|column| column.name != **name)) {
+        let message = format!("`one_hot` names the column `{unknown}`, which the dataset does not have");
+        return Err(Problem::new("UNKNOWN_COLUMN", message).at("preprocessing").at("hyperparameters"));
+    }
+    let imputes = settings.pointer("/preprocessing/impute").is_some_and(|impute| impute != "refuse");
+    let is_feature = |column: &&Column| column.role == ColumnRole::Feature && !categories.contains(&&*column.name);
+    let features: Vec<Column> = all.iter().filter(is_feature).cloned().collect();
     if dataset.row_count < 2 {
         let message = format!("the dataset has {} rows; training needs at least 2", dataset.row_count);
         return Err(Problem::new("TOO_FEW_ROWS", message).at("dataset"));
     }
-    if features.is_empty() {
+    if features.is_empty() && categories.is_empty() {
         let message = "the dataset has no feature column: nothing but label, time and ignored columns";
         return Err(Problem::new("NO_FEATURES", message).at("dataset"));
     }
-    complete(dataset, features)
+    if imputes { Ok(()) } else { complete(dataset, &features) }
 }
 
-/// Scoring needs one row, and no gap.
-pub(super) fn scorable(dataset: &dataset_versions::Model, features: &[Column]) -> Result<(), Problem> {
-    if dataset.row_count < 1 {
-        return Err(Problem::new("TOO_FEW_ROWS", "the dataset has no rows to score").at("dataset"));
+/// Scoring needs one row.
+pub(super) fn scorable(dataset: &dataset_versions::Model) -> Result<(), Problem> {
+    match dataset.row_count {
+        ..1 => Err(Problem::new("TOO_FEW_ROWS", "the dataset has no rows to score").at("dataset")),
+        _ => Ok(()),
     }
-    complete(dataset, features)
 }
 
-/// The detectors refuse gaps: filling one is a decision about the data that is not theirs to take.
+/// Gaps are refused unless the training said how to fill them: that is a decision about the data.
 fn complete(dataset: &dataset_versions::Model, features: &[Column]) -> Result<(), Problem> {
     let Some(gap) = features.iter().find(|column| column.missing > 0) else { return Ok(()) };
     let message = format!(
-        "column `{}` has {} missing of {} values; impute or remove these rows, or leave the column out",
+        "column `{}` has {} missing of {} values; train with `preprocessing: {{impute: …}}`, remove these rows, or \
+         leave the column out",
         gap.name, gap.missing, dataset.row_count
     );
     Err(Problem::new("MISSING_VALUES", message).at("dataset"))
@@ -96,17 +126,35 @@ pub(super) fn labelled(dataset: &dataset_versions::Model) -> Result<(), Problem>
     Err(Problem::new("ONE_CLASS", message).at("dataset"))
 }
 
-/// The version's columns must be there by name, and no others.
-pub(super) fn matches_schema(input_schema: &str, features: &[Column]) -> Result<(), StoreError> {
+/// The version's columns must be there by name, no other features, and gaps only where the version fills them.
+pub(super) fn matches_schema(
+    input_schema: &str,
+    dataset: &dataset_versions::Model,
+    all: &[Column],
+) -> Result<(), StoreError> {
     let expected: Vec<InputColumn> = serde_json::from_str(input_schema)
         .map_err(|error| StoreError::Corrupt(format!("a version's input schema: {error}")))?;
+    let categories: BTreeSet<&str> =
+        expected.iter().filter(|column| column.is_category()).map(|column| column.name.as_str()).collect();
+    let nullable: BTreeSet<&str> =
+        expected.iter().filter(|column| column.nullable).map(|column| column.name.as_str()).collect();
     let expected: BTreeSet<&str> = expected.iter().map(|column| column.name.as_str()).collect();
-    let got: BTreeSet<&str> = features.iter().map(|column| column.name.as_str()).collect();
+    // A column of words counts where the version asks for it, and is passed over elsewhere.
+    let got = all.iter().filter(|column| {
+        column.role == ColumnRole::Feature
+            || (column.role == ColumnRole::Ignored && categories.contains(column.name.as_str()))
+    });
+    let got: BTreeSet<&str> = got.map(|column| column.name.as_str()).collect();
     let mut faults = Vec::new();
     for (names, what) in [(&expected - &got, "missing"), (&got - &expected, "not expected")] {
         if !names.is_empty() {
             faults.push(format!("{what}: {}", listed(&names)));
         }
+    }
+    if faults.is_empty() {
+        let strict = all.iter().filter(|column| got.contains(&*column.name) && !nullable.contains(&*column.name));
+        let strict: Vec<Column> = strict.cloned().collect();
+        complete(dataset, &strict)?;
     }
     if faults.is_empty() {
         return Ok(());

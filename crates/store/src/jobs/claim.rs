@@ -52,6 +52,8 @@ pub struct ClaimedArtifact {
     /// Bytes.
     pub size: i64,
     pub format: Option<String>,
+    /// The version's threshold, which may differ from that in the file.
+    pub threshold: Option<f64>,
 }
 
 /// A connection that says nothing for longer is cut by many a proxy.
@@ -169,7 +171,7 @@ async fn artifact(db: &impl ConnectionTrait, version: VersionId) -> Result<Claim
     let (Some(sha256), Some(size)) = (row.artifact_sha256, row.artifact_size) else {
         return Err(StoreError::Corrupt(format!("{version} has a job but no file")));
     };
-    Ok(ClaimedArtifact { version, sha256, size, format: row.artifact_format })
+    Ok(ClaimedArtifact { version, sha256, size, format: row.artifact_format, threshold: row.threshold })
 }
 
 /// `UPDATE … WHERE id = (SELECT … LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id`: on PostgreSQL claimers pass over

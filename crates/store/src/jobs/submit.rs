@@ -125,7 +125,7 @@ impl Store {
         let settings = hyperparameters::resolve(&detector.hyperparameter_schema, &request.hyperparameters)
             .map_err(StoreError::Invalid)?;
         let dataset = checks::dataset(&txn, request.dataset, project.1).await?;
-        checks::trainable(&dataset, &checks::features(&dataset)?)?;
+        checks::trainable(&dataset, &checks::columns(&dataset)?, &settings)?;
 
         let model = self.ensure_model(&txn, project, &request.model, permit.user()).await?;
         let row = jobs::ActiveModel {
@@ -266,11 +266,10 @@ fn applicable(version: &versions::Model) -> Result<(String, String), Problem> {
 }
 
 fn check_rows(version: &versions::Model, dataset: &dataset_versions::Model, kind: JobKind) -> Result<(), StoreError> {
-    let features = checks::features(dataset)?;
+    checks::scorable(dataset)?;
     if let Some(input_schema) = &version.input_schema {
-        checks::matches_schema(input_schema, &features)?;
+        checks::matches_schema(input_schema, dataset, &checks::columns(dataset)?)?;
     }
-    checks::scorable(dataset, &features)?;
     if kind == JobKind::Evaluate {
         checks::labelled(dataset)?;
     }

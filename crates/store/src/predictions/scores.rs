@@ -7,17 +7,19 @@ use nunatak_domain::{PredictionId, Problem};
 
 use crate::{
     Store, StoreError,
-    files::{BlobRecord, Layout, open_blob_blocking},
+    files::{BlobRecord, Layout, Reason, open_blob_blocking},
 };
 
 /// One row's score, and whether it is above the threshold.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ScoreRow {
     /// From 0, in the dataset's order.
     pub row_idx: i64,
     /// Higher is more anomalous.
     pub score: f64,
     pub anomaly: bool,
+    /// The columns that contributed most, the largest share first; empty for normal rows and where none were kept.
+    pub reasons: Vec<Reason>,
 }
 
 /// Which rows to read.
@@ -120,16 +122,35 @@ fn read_page(file: &mut (impl Read + Seek), layout: &Layout, query: &ScoreQuery)
         let want = if query.only_anomalies { CHUNK } else { room.min(CHUNK) };
         let end = look_until.min(next + want);
         for found in read_rows(file, layout, next, end, query.only_anomalies)? {
+            let row = found.row_idx;
             rows.push(found);
             if rows.len() == query.limit {
-                let has_next = found.row_idx.unsigned_abs() + 1 < stop;
-                return Ok(ScorePage { rows, has_next, end: Some(found.row_idx) });
+                explain(file, layout, &mut rows)?;
+                return Ok(ScorePage { rows, has_next: row.unsigned_abs() + 1 < stop, end: Some(row) });
             }
         }
         next = end;
     }
+    explain(file, layout, &mut rows)?;
     let end = (next > start).then(|| index(next - 1));
     Ok(ScorePage { rows, has_next: next < stop, end })
+}
+
+/// Puts the reasons that are kept to the anomalies of a page.
+fn explain(file: &mut (impl Read + Seek), layout: &Layout, rows: &mut [ScoreRow]) -> io::Result<()> {
+    let mut anomalies = rows.iter_mut().filter(|row| row.anomaly).peekable();
+    let (Some(reasons), Some(first)) = (&layout.reasons, anomalies.peek()) else { return Ok(()) };
+    let mut at = reasons.first_from(file, first.row_idx.unsigned_abs())?;
+    for row in anomalies {
+        while reasons.row(file, at)?.is_some_and(|explained| explained < row.row_idx.unsigned_abs()) {
+            at += 1;
+        }
+        if reasons.row(file, at)? == Some(row.row_idx.unsigned_abs()) {
+            row.reasons = reasons.of(file, at)?;
+            at += 1;
+        }
+    }
+    Ok(())
 }
 
 /// The rows `start..end`, or the anomalies among them.
@@ -156,6 +177,7 @@ fn read_rows(
         row_idx: index(row),
         score: f64::from_le_bytes(*score),
         anomaly: label != 0,
+        reasons: Vec::new(),
     });
     Ok(rows.filter(|row| row.anomaly || !only_anomalies).collect())
 }

@@ -32,6 +32,7 @@ pub(crate) mod register;
 mod row;
 pub(crate) mod sql;
 mod tables;
+mod threshold;
 pub(crate) mod values;
 
 pub use along::{Along, Company};
@@ -47,6 +48,7 @@ pub use read::VersionDocuments;
 pub use record::VersionRecord;
 pub use register::{MAX_FIGURES, MAX_KEYS, MAX_TAGS};
 pub(crate) use row::Of;
+pub use threshold::NewThreshold;
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,12 @@ pub(crate) struct Derived {
 /// What happened on the way, for the result: nothing is filled or left out in silence.
 pub(crate) type Report = BTreeMap<String, f64>;
 
+/// The columns that `hyperparameters`, as submitted, want to be read as words.
+pub fn category_columns(hyperparameters: &serde_json::Value) -> Vec<String> {
+    let named = hyperparameters.pointer("/preprocessing/one_hot").and_then(serde_json::Value::as_array);
+    named.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+}
+
 impl Pipeline {
     /// Learns from `frame`, whose rows have passed the filter.
     pub(crate) fn fit(options: Options, frame: &Frame) -> Result<Self, DetectorError> {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use ndarray::Axis;
 use nunatak_detector::{Context, CsvOptions, Frame};
 use tokio::sync::watch;
 
@@ -63,19 +62,14 @@ impl Attempt {
 }
 
 impl LocalDataset {
-    /// The table with the feature columns that the server named. For a blocking thread.
-    pub(crate) fn read(&self) -> Result<Frame, Failure> {
-        let frame = Frame::from_csv(File::open(self.file.path())?, &self.options)?;
-        if frame.columns() == self.feature_columns {
-            return Ok(frame);
-        }
-        let position = |name: &String| frame.columns().iter().position(|column| column == name);
-        let Some(kept) = self.feature_columns.iter().map(position).collect::<Option<Vec<_>>>() else {
-            return Err(Failure::fail("DATA", "The file does not have the columns that the dataset is said to have."));
-        };
-        let values = frame.values().select(Axis(1), &kept);
-        let (time, labels) = (frame.time().map(<[_]>::to_vec), frame.labels().map(<[_]>::to_vec));
-        Ok(Frame::new(self.feature_columns.clone(), values, time, labels)?)
+    /// The table with the feature columns that the server named, and with `text_columns` read as words where they are
+    /// there. For a blocking thread.
+    pub(crate) fn read(&self, text_columns: Vec<String>) -> Result<Frame, Failure> {
+        // A column of numbers may be taken for categories, too.
+        let numbers = self.feature_columns.iter().filter(|name| !text_columns.contains(name));
+        let options =
+            CsvOptions { number_columns: Some(numbers.cloned().collect()), text_columns, ..self.options.clone() };
+        Ok(Frame::from_csv(File::open(self.file.path())?, &options)?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nunatak_client::runner::{EvaluateResultInput, PredictResultInput};
-use nunatak_detector::Predicted;
+use nunatak_detector::{Model, Predicted};
 use tempfile::NamedTempFile;
 
 use crate::attempt::Attempt;
@@ -16,7 +16,7 @@ const SCORES_NAME: &str = "scores.safetensors";
 
 pub(crate) async fn predict(attempt: &Attempt) -> Result<PredictResultInput, Failure> {
     let directory = attempt.crew.cache.directory().to_owned();
-    let write = move |predicted: &Predicted| scores::write(&predicted.scores, &predicted.labels, &directory);
+    let write = move |predicted: &Predicted| scores::write(predicted, &directory);
     let applied = apply(attempt, write).await?;
 
     let file: NamedTempFile = applied.kept;
@@ -60,16 +60,19 @@ async fn apply<K: Send + 'static>(
     let dataset = attempt.fetch_dataset().await?;
     let artifact = attempt.fetch_artifact().await?;
     let (detectors, context) = (Arc::clone(&attempt.crew.detectors), attempt.run_context());
+    // The version's own threshold may differ from its file's: it can be set anew without training again.
+    let threshold = attempt.artifact.as_ref().and_then(|artifact| artifact.threshold);
     let started = Instant::now();
     let applied = compute::run(attempt.crew.options.threads(), &attempt.stop, move || {
-        let frame = dataset.read()?;
-        let artifact = std::fs::read(artifact.path())?;
-        let predicted = context.with(|context| nunatak_detector::predict(&detectors, &artifact, &frame, context))?;
+        let model = Model::load(&detectors, &std::fs::read(artifact.path())?)?;
+        let categories = model.header().category_columns().into_iter().map(str::to_owned).collect();
+        let frame = dataset.read(categories)?;
+        let predicted = context.with(|context| nunatak_detector::predict_at(&model, &frame, threshold, context))?;
         Ok(Applied {
             n_rows: predicted.scores.len() as i64,
             n_anomalies: predicted.n_anomalies as i64,
             kept: keep(&predicted)?,
-            predicted: Predicted { scores: Vec::new(), labels: Vec::new(), ..predicted },
+            predicted: Predicted { scores: Vec::new(), labels: Vec::new(), reasons: None, ..predicted },
         })
     });
     let applied = applied.await?;

@@ -34,7 +34,7 @@ async fn fit(attempt: &Attempt) -> Result<Trained, Failure> {
     let started = Instant::now();
     let trained = compute::run(attempt.crew.options.threads(), &attempt.stop, move || {
         let detector = detector_of(&detectors, &name, &version)?;
-        let frame = dataset.read()?;
+        let frame = dataset.read(nunatak_detector::category_columns(&hyperparameters))?;
         Ok(context.with(|context| nunatak_detector::train(detector, &frame, &hyperparameters, context))?)
     });
     let trained = trained.await?;
