@@ -22,10 +22,11 @@ async fn tables_that_no_detector_could_use_are_refused() {
     for (csv, code) in [
         ("a,b\n", "NO_ROWS"),
         ("a,b\n1,2\n3\n", "RAGGED_ROW"),
-        ("a,b\n1,two\n", "NON_NUMERIC"),
+        ("a,b\n1,2\n1,two\n", "NON_NUMERIC"),
         ("a,b\n1,\n2,\n", "ALL_MISSING"),
         ("a,a\n1,2\n", "DUPLICATE_COLUMN"),
-        ("a,label\n1,0\n2,5\n", "BAD_LABEL"),
+        ("a,label\n1,-1\n2,1\n", "BAD_LABEL"),
+        ("a,label\n1,0\n2,\n", "BAD_LABEL"),
         ("a,b\n1,inf\n", "NON_NUMERIC"),
     ] {
         let before = plant.ok(DATASETS, json!({})).await;

@@ -258,14 +258,14 @@ async fn a_dataset_is_described_in_one_query() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_table_is_told_as_data() {
     let (app, ada, project) = start().await;
-    let made = dataset(&app, &ada, &project, "a,colour\n1,red\n2,blue\n").await;
+    let made = dataset(&app, &ada, &project, "a,colour\n1,7\n2,red\n").await;
     insta::assert_json_snapshot!(made, @r#"
     {
       "dataset": null,
       "userErrors": [
         {
           "code": "NON_NUMERIC",
-          "message": "row 1 of the column `colour` is `red`, which is not a finite number; encode the column as numbers or drop it",
+          "message": "row 2 of the column `colour` is `red`, which is not a finite number as the rows before; correct it, or drop the column",
           "path": [
             "upload"
           ]

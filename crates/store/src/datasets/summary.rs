@@ -94,7 +94,7 @@ impl Summary {
             Some(number) if number.is_nan() => self.missing += 1,
             Some(_) if self.words.is_some() => self.add_word(cell),
             Some(number) => self.add_number(number),
-            None if self.guess == Guess::Feature && self.count == 0 => self.add_word(cell),
+            None if self.may_be_words(cell) => self.add_word(cell),
             None => {
                 if self.guess != Guess::Time {
                     self.not_number.get_or_insert_with(|| bad(row, cell));
@@ -114,6 +114,11 @@ impl Summary {
             }
             None => self.not_time = Some(bad(row, cell)),
         }
+    }
+
+    /// An infinity is no word, and neither is a slip below numbers.
+    fn may_be_words(&self, cell: &str) -> bool {
+        self.guess == Guess::Feature && self.count == 0 && cell.parse::<f64>().is_err()
     }
 
     /// A cell of a column that holds words: its first value was one. A word further down is a slip in a column of

@@ -53,6 +53,16 @@ pub(crate) fn golden(name: &str) -> Option<HashMap<String, Vec<f64>>> {
     Some(columns.map(|(i, column)| (column, frame.values().column(i).to_vec())).collect())
 }
 
+/// Tennessee Eastman: 500 rows without a fault, and the 320 rows before the fault of two other runs.
+pub(crate) fn plant() -> Option<(Frame, Frame)> {
+    let dir = outside()?.join("data/tep");
+    let whole = |name: &str| read(dir.join(name), None);
+    let [first, second] = ["tep_d01_te.csv", "tep_d05_te.csv"].map(|name| whole(name).slice_rows(0..160));
+    let rows = ndarray::concatenate(ndarray::Axis(0), &[first.values(), second.values()]).unwrap();
+    assert!(first.labels().unwrap().iter().all(|label| *label == 0));
+    Some((whole("tep_d00.csv"), Frame::new(first.columns().to_vec(), rows, None, None).unwrap()))
+}
+
 pub(crate) fn detector(name: &str) -> Box<dyn Detector> {
     nunatak_linfa::all().into_iter().find(|detector| detector.spec().name == name).expect("a registered detector")
 }

@@ -1,0 +1,191 @@
+//! More of what holds for every detector: order of rows, streams, reasons, values of extreme size.
+
+use ndarray::{Array2, Axis};
+use nunatak_detector::{Context, Detector, Frame, InputKind, Learning, Reasons, load, predict, train};
+use serde_json::Value;
+
+use crate::settings::settings;
+
+fn quiet() -> Context<'static> {
+    Context::quiet(0)
+}
+
+/// Three columns that move together, and noise that a detector of linear dependence can measure.
+fn frame(n_rows: usize) -> Frame {
+    let noise = |row: usize, column: usize| ((row * 7919 + column * 104_729) % 1_009) as f64 / 1_009.0 - 0.5;
+    let values = Array2::from_shape_fn((n_rows, 3), |(row, column)| {
+        (row as f64 * 0.31).sin() * (column + 1) as f64 + noise(row, column) * 0.4
+    });
+    let labels = (0..n_rows).map(|row| u8::from(row % 25 == 7)).collect();
+    let values = with_faults(values);
+    Frame::new(["a", "b", "c"].map(String::from).to_vec(), values, None, Some(labels)).unwrap()
+}
+
+/// Every 25th row is far out in the column `b`.
+fn with_faults(mut values: Array2<f64>) -> Array2<f64> {
+    for row in (7..values.nrows()).step_by(25) {
+        values[[row, 1]] += 14.0;
+    }
+    values
+}
+
+fn fitted(detector: &dyn Detector, frame: &Frame, mut settings: Value) -> Vec<u8> {
+    if settings.is_null() {
+        settings = serde_json::json!({});
+    }
+    settings["threshold"] = serde_json::json!({"calibration": "split"});
+    let name = detector.spec().name;
+    train(detector, frame, &settings, &quiet()).unwrap_or_else(|error| panic!("{name}: {error}")).artifact
+}
+
+/// Detectors that draw rows by their number: another order is another sample.
+fn draws_rows(detector: &dyn Detector) -> bool {
+    detector.spec().hyperparameters["properties"].get("random_state").is_some()
+}
+
+#[test]
+fn the_order_of_training_rows_does_not_matter() {
+    let frame = frame(300);
+    let reversed = frame.select_rows(&(0..300).rev().collect::<Vec<_>>());
+    for detector in nunatak_linfa::all() {
+        let spec = detector.spec();
+        if spec.input_kind == InputKind::Series || draws_rows(detector.as_ref()) {
+            continue;
+        }
+        let scores = |training: &Frame| {
+            let artifact = fitted(detector.as_ref(), training, settings(&spec.name));
+            predict(&nunatak_linfa::all(), &artifact, &frame, &quiet()).unwrap().scores
+        };
+        for (row, (one, other)) in scores(&frame).into_iter().zip(scores(&reversed)).enumerate() {
+            // Sums are added in another order.
+            assert!((one - other).abs() <= 1e-8 * one.abs().max(1.0), "{} row {row}: {one} {other}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn rows_pushed_one_by_one_score_as_the_whole() {
+    let (training, fresh) = (frame(300), frame(450));
+    let mut streams = Vec::new();
+    for detector in nunatak_linfa::all() {
+        let name = detector.spec().name;
+        let artifact = fitted(detector.as_ref(), &training, settings(&name));
+        let model = load(&nunatak_linfa::all(), &artifact).unwrap();
+        let Some(mut stream) = model.stream() else { continue };
+        let whole = model.score(&fresh, &quiet()).unwrap();
+        for (row, expected) in whole.iter().enumerate() {
+            let pushed = stream.push(fresh.row(row));
+            assert_eq!(pushed.to_bits(), expected.to_bits(), "{name} row {row}: {pushed} {expected}");
+        }
+        streams.push(name);
+    }
+    assert!(streams.len() >= 5, "{streams:?}");
+}
+
+#[test]
+fn huge_values_and_copies_of_columns_give_finite_scores() {
+    let n_rows = 200;
+    let huge = Array2::from_shape_fn((n_rows, 3), |(row, column)| {
+        let x = (row as f64 * 0.31).sin() + (row * row % 17) as f64 * 0.1;
+        if column == 2 { x * 1e300 } else { x }
+    });
+    let labels: Vec<u8> = (0..n_rows).map(|row| u8::from(row % 25 == 7)).collect();
+    let frame = Frame::new(["a", "copy", "huge"].map(String::from).to_vec(), huge, None, Some(labels)).unwrap();
+    for detector in nunatak_linfa::all() {
+        let name = detector.spec().name;
+        // An error that says so is as good as a score; a score that is not finite is neither.
+        if let Ok(trained) = train(detector.as_ref(), &frame, &settings(&name), &quiet()) {
+            assert!(trained.scores.iter().all(|score| score.is_finite()), "{name}");
+        } else {
+            assert!(["gaussian_mixture", "one_class_svm"].contains(&name.as_str()), "{name} refuses huge values");
+        }
+    }
+}
+
+#[test]
+fn the_column_at_fault_is_the_first_reason() {
+    let frame = frame(400);
+    for detector in nunatak_linfa::all() {
+        let spec = detector.spec();
+        // Windows mix rows, so that neighbours of a fault are blamed too.
+        if spec.input_kind == InputKind::Series && spec.reasons == Reasons::LeaveOneFeatureOut {
+            continue;
+        }
+        let artifact = fitted(detector.as_ref(), &frame, settings(&spec.name));
+        let predicted = predict(&nunatak_linfa::all(), &artifact, &frame, &quiet()).unwrap();
+        let reasons = predicted.reasons.unwrap_or_else(|| panic!("{} has no reasons", spec.name));
+        assert!(!reasons.rows.is_empty(), "{}", spec.name);
+        let faults = reasons.rows.iter().zip(&reasons.column).filter(|(row, _)| *row % 25 == 7);
+        let (mut right, mut all) = (0, 0);
+        for (_, columns) in faults {
+            all += 1;
+            right += usize::from(reasons.columns.get(columns[0] as usize).is_some_and(|name| name == "b"));
+        }
+        let least = if spec.learning == Learning::Supervised { 0 } else { all * 3 / 4 };
+        assert!(all > 0 && right >= least, "{}: {right} of {all}", spec.name);
+        let shares = reasons.share.iter().map(|shares| shares.iter().sum::<f32>());
+        assert!(shares.into_iter().all(|sum| (0.0..=1.001).contains(&sum)), "{}", spec.name);
+    }
+}
+
+#[test]
+fn one_row_has_the_reasons_that_it_has_in_a_batch() {
+    let frame = frame(300);
+    for name in ["isolation_forest", "knn", "pca", "ecod"] {
+        let detector = crate::reference::detector(name);
+        let artifact = fitted(detector.as_ref(), &frame, settings(name));
+        let of = |frame: &Frame| predict(&nunatak_linfa::all(), &artifact, frame, &quiet()).unwrap().reasons.unwrap();
+        let batch = of(&frame);
+        for (at, row) in batch.rows.iter().enumerate().step_by(5) {
+            let alone = of(&frame.slice_rows(*row as usize..*row as usize + 1));
+            assert_eq!((&alone.column[0], &alone.share[0]), (&batch.column[at], &batch.share[at]), "{name} row {row}");
+        }
+    }
+}
+
+#[test]
+fn preprocessing_is_repeated_in_every_prediction() {
+    let whole = frame(300);
+    let mut values = whole.values().to_owned();
+    values.slice_mut(ndarray::s![10..20, 0]).fill(f64::NAN);
+    let gappy = Frame::new(whole.columns().to_vec(), values, None, whole.labels().map(<[_]>::to_vec)).unwrap();
+    let detector = crate::reference::detector("pca");
+    let settings = serde_json::json!({"preprocessing": {
+        "impute": "median", "add_indicator": true, "scale": "robust", "rolling_window": 3, "rolling": ["mean"],
+    }});
+    let trained = train(detector.as_ref(), &gappy, &settings, &quiet()).unwrap();
+    assert_eq!(trained.metrics["imputed_values"], 10.0);
+    assert_eq!(trained.header.n_features(), 3 + 3 + 1);
+    let again = predict(&nunatak_linfa::all(), &trained.artifact, &gappy, &quiet()).unwrap();
+    assert_eq!(again.scores, trained.scores);
+    assert_eq!(again.metrics["imputed_values"], 10.0);
+    let names = again.reasons.unwrap().columns;
+    assert_eq!(names, ["a", "b", "c"], "what was made of a column counts for the column");
+    // Without the setting the same rows are refused, by name.
+    let error = train(detector.as_ref(), &gappy, &Value::Null, &quiet()).unwrap_err().to_string();
+    assert!(error.starts_with("column `a` has 10 missing values (NaN), the first in row 11"), "{error}");
+    let halves = gappy.values().select(Axis(1), &[0, 1]);
+    let halves = Frame::new(vec!["a".into(), "b".into()], halves, None, None).unwrap();
+    assert_eq!(predict(&nunatak_linfa::all(), &trained.artifact, &halves, &quiet()).unwrap_err().code(), "INPUT_SCHEMA");
+}
+
+#[test]
+fn a_series_with_gaps_is_scored_row_by_row() {
+    let n_rows = 400;
+    let time: Vec<i64> = (0..n_rows as i64).map(|row| row * 60_000 + if row > 200 { 1_800_000 } else { 0 }).collect();
+    let values = Array2::from_shape_fn((n_rows, 1), |(row, _)| (row as f64 * 0.26).sin());
+    let series = Frame::new(vec!["x".into()], values, Some(time), None).unwrap();
+    let detector = crate::reference::detector("sub_pca");
+    let settings = serde_json::json!({"window": 24});
+    let trained = train(detector.as_ref(), &series, &settings, &quiet()).unwrap();
+    assert_eq!(trained.scores.len(), n_rows);
+    assert_eq!(trained.metrics["series_gaps"], 1.0);
+    assert_eq!(trained.metrics["series_filled_rows"], 30.0);
+    assert_eq!(trained.metrics["series_step_seconds"], 60.0);
+    // Shuffled rows are put in order by their times, and scored as before.
+    let order: Vec<usize> = (0..n_rows).map(|row| row * 7 % n_rows).collect();
+    let shuffled = predict(&nunatak_linfa::all(), &trained.artifact, &series.select_rows(&order), &quiet()).unwrap();
+    let inorder = predict(&nunatak_linfa::all(), &trained.artifact, &series, &quiet()).unwrap();
+    assert!(order.iter().zip(&shuffled.scores).all(|(row, score)| inorder.scores[*row] == *score));
+    assert_eq!(shuffled.metrics["series_reordered_rows"] as usize, order.iter().enumerate().filter(|(i, row)| i != *row).count());
+}
