@@ -1,5 +1,7 @@
 //! One binary for all integration tests of this crate.
 
+mod control_charts;
+mod forecasts;
 mod gates;
 mod hostile;
 mod parity;
