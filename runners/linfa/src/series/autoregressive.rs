@@ -122,8 +122,8 @@ fn autocovariances(values: &[f64], mean: f64, max_lag: usize, ctx: &Context<'_>)
         .collect()
 }
 
-/// Weights of the last values, the newest first, by the Levinson-Durbin recursion: of `order`, else of the order with the
-/// smallest AIC.
+/// Weights of the last values, the newest first, by the Levinson-Durbin recursion: of `order`, else of the order with
+/// the smallest AIC.
 fn yule_walker(autocovariances: &[f64], order: Option<usize>, n_rows: usize) -> Vec<f64> {
     let mut variance = autocovariances[0];
     let mut weights: Vec<f64> = Vec::new();

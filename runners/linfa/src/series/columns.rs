@@ -54,6 +54,15 @@ pub(crate) fn fit_columns<M: Model>(
     ctx: &Context<'_>,
     fit: impl Fn(&[f64]) -> Result<M, DetectorError> + Sync,
 ) -> Result<Box<dyn FittedDetector>, DetectorError> {
+    Ok(Box::new(Columns(learn_columns(frame, ctx, fit)?)))
+}
+
+/// What `fit` learns of each column, in parallel.
+pub(crate) fn learn_columns<M: Send>(
+    frame: &Frame,
+    ctx: &Context<'_>,
+    fit: impl Fn(&[f64]) -> Result<M, DetectorError> + Sync,
+) -> Result<Vec<M>, DetectorError> {
     ctx.report(0.0, "learning each column");
     let n_fitted = AtomicUsize::new(0);
     let columns = (0..frame.n_features()).into_par_iter().map(|column| {
@@ -65,7 +74,24 @@ pub(crate) fn fit_columns<M: Model>(
     });
     let columns = columns.collect::<Result<Vec<M>, DetectorError>>()?;
     ctx.check_cancelled()?;
-    Ok(Box::new(Columns(columns)))
+    Ok(columns)
+}
+
+/// The largest score of any column for each row, where `scores` gives those of one column.
+pub(crate) fn largest_scores(
+    n_columns: usize,
+    ctx: &Context<'_>,
+    scores: impl Fn(usize) -> Result<Vec<f64>, DetectorError> + Send + Sync,
+) -> Result<Vec<f64>, DetectorError> {
+    // The larger of two numbers is the same in any order, so threads do not show.
+    let larger = |mut a: Vec<f64>, b: Vec<f64>| {
+        a.iter_mut().zip(&b).for_each(|(a, b)| *a = a.max(*b));
+        Ok(a)
+    };
+    let columns = (0..n_columns).into_par_iter().map(scores);
+    let largest = columns.try_reduce_with(larger).unwrap_or_else(|| Ok(Vec::new()))?;
+    ctx.check_cancelled()?;
+    Ok(largest)
 }
 
 /// A learned number of each column, to be shown.
@@ -113,16 +139,7 @@ impl<M: Model> Columns<M> {
 
 impl<M: Model> FittedDetector for Columns<M> {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        let columns = (0..self.0.len()).into_par_iter();
-        let columns = columns.map(|column| self.column_scores(frame, column, frame.n_rows(), ctx));
-        // The larger of two numbers is the same in any order, so threads do not show.
-        let larger = |mut a: Vec<f64>, b: Vec<f64>| {
-            a.iter_mut().zip(&b).for_each(|(a, b)| *a = a.max(*b));
-            Ok(a)
-        };
-        let scores = columns.try_reduce_with(larger).unwrap_or_else(|| Ok(Vec::new()))?;
-        ctx.check_cancelled()?;
-        Ok(scores)
+        largest_scores(self.0.len(), ctx, |column| self.column_scores(frame, column, frame.n_rows(), ctx))
     }
 
     fn save(&self) -> SavedState {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::series::columns::Chart;
 
-/// Rows that may be forecast at once.
-const MAX_HORIZON: usize = 100_000;
+/// Values that may be forecast beyond the last row at once, rows times columns.
+const MAX_AHEAD: usize = 1_000_000;
 
 /// No bound is drawn further out than this many standard deviations: one alarm must not flatten the picture.
 const MAX_DRAWN: f64 = 50.0;
@@ -28,8 +28,9 @@ pub(crate) fn forecast<C: Chart>(
     level: f64,
     ctx: &Context<'_>,
 ) -> Result<Forecast, DetectorError> {
-    if horizon > MAX_HORIZON {
-        let message = format!("{horizon} rows are too many; forecast at most {MAX_HORIZON}");
+    let longest = MAX_AHEAD / frame.n_features().max(1);
+    if horizon > longest {
+        let message = format!("{horizon} rows are too many; forecast at most {longest}");
         return Err(DetectorError::hyperparameter("horizon", message));
     }
     if !(level > 0.0 && level < 1.0) {
@@ -67,8 +68,9 @@ pub(crate) fn forecast<C: Chart>(
 
 /// Expected values beyond the last one pushed.
 ///
-/// The forecasters are linear: the expected path is what follows when each expected value comes true. A second path, in which
-/// the first value is one deviation too high, shows how an error is carried on; the errors of all steps add up in squares.
+/// The forecasters are linear: the expected path is what follows when each expected value comes true. A second path, in
+/// which the first value is one deviation too high, shows how an error is carried on; the errors of all steps add up in
+/// squares.
 fn ahead<C: Chart>(chart: C, horizon: usize) -> impl Iterator<Item = Expected> {
     let mut path = chart.clone();
     let mut shocked = chart;
@@ -110,10 +112,13 @@ pub(crate) fn figure(frame: &Frame, column: usize, first: usize, expected: &[Exp
         .collect();
     let name = &frame.columns()[column];
     let y = |field: &str| json!({"field": field, "type": "quantitative", "title": name, "scale": {"zero": false}});
+    let points =
+        json!({"type": "point", "size": 8, "filled": true, "color": "#333333", "tooltip": {"content": "data"}});
+    let bounds = json!({"y": y("lower"), "y2": {"field": "upper"}});
     let layers = json!([
-        {"mark": {"type": "area", "opacity": 0.25, "color": "#4c78a8"}, "encoding": {"y": y("lower"), "y2": {"field": "upper"}}},
+        {"mark": {"type": "area", "opacity": 0.25, "color": "#4c78a8"}, "encoding": bounds},
         {"mark": {"type": "line", "color": "#4c78a8"}, "encoding": {"y": y("expected")}},
-        {"mark": {"type": "point", "size": 8, "filled": true, "color": "#333333", "tooltip": {"content": "data"}}, "encoding": {"y": y("observed")}},
+        {"mark": points, "encoding": {"y": y("observed")}},
     ]);
     let spec = json!({
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
@@ -129,8 +134,11 @@ pub(crate) fn figure(frame: &Frame, column: usize, first: usize, expected: &[Exp
 
 /// The axis of a field `x` that holds times, or row numbers where the frame has no time.
 pub(crate) fn time_axis(frame: &Frame) -> Value {
-    let (kind, title) = if frame.time().is_some() { ("temporal", "time") } else { ("quantitative", "row") };
-    json!({"field": "x", "type": kind, "title": title, "scale": {"zero": false}})
+    if frame.time().is_some() {
+        json!({"field": "x", "type": "temporal", "title": "time"})
+    } else {
+        json!({"field": "x", "type": "quantitative", "title": "row", "scale": {"zero": false}})
+    }
 }
 
 /// Six digits are enough to look at.

@@ -60,7 +60,9 @@ impl Detector for HoltWinters {
             input_kind: InputKind::Series,
             learning: Learning::Unsupervised,
             reasons: Reasons::Exact,
-            cost: "Fit O(n d), with fitted gains some hundred times that; scoring O(d) a row; the version holds d seasons.".into(),
+            cost:
+                "Fit O(n d), with fitted gains a hundred times that; scoring O(d) a row; the version holds d seasons."
+                    .into(),
             source: "Winters, *Forecasting sales by exponentially weighted moving averages*, 1960.".into(),
             hyperparameters: HyperparameterSchema::new()
                 .optional_integer(
@@ -68,7 +70,11 @@ impl Detector for HoltWinters {
                     1..=MAX_PERIOD as i64,
                     "Rows of a season; 1 for none. Null: found in the data.",
                 )
-                .choice("gains", &["slow", "fitted"], "Where the three below come from: the best to detect or to forecast.")
+                .choice(
+                    "gains",
+                    &["slow", "fitted"],
+                    "Where the three below come from: `slow` to detect, `fitted` to forecast.",
+                )
                 .optional_number("smoothing_level", 0.0..=1.0, "How fast the level follows. Null: by gains.")
                 .optional_number("smoothing_trend", 0.0..=1.0, "How fast the trend follows the level. Null: by gains.")
                 .optional_number("smoothing_seasonal", 0.0..=1.0, "How fast the season follows. Null: by gains.")

@@ -10,7 +10,8 @@ const CANCEL_POINTS: usize = 1_024;
 /// A tenth of a window lies between two fitted points; the rows between are interpolated, as in STL.
 const POINTS_A_WINDOW: usize = 10;
 
-/// Locally linear fit of `values` with tricube weights over the `window` nearest rows, each row weighted by `weights` too.
+/// Locally linear fit of `values` with tricube weights over the `window` nearest rows, each row weighted by `weights`
+/// too.
 pub(crate) fn loess(
     values: &[f64],
     weights: &[f64],

@@ -97,8 +97,8 @@ pub(crate) struct Lags<'a> {
 }
 
 impl Lags<'_> {
-    /// Expected value and standard deviation of its error, in units of the spread. The first rows have nothing before them
-    /// but the training series as a whole.
+    /// Expected value and standard deviation of its error, in units of the spread. The first rows have nothing before
+    /// them but the training series as a whole.
     fn next(&self) -> (f64, f64) {
         let n_lags = self.model.weights.len();
         if self.seen < n_lags {

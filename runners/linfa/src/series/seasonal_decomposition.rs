@@ -7,9 +7,9 @@ use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, Figure, FittedDetector, Frame, HyperparameterSchema,
     Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
-use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use crate::series::columns::{largest_scores, learn_columns};
 use crate::series::forecasting::{short, time_axis};
 use crate::series::loess::{loess, robustness};
 use crate::series::seasons::{centred, phase, profile};
@@ -95,17 +95,13 @@ impl Detector for SeasonalDecomposition {
             _ => (period * 21).div_ceil(11) | 1,
         });
         check_length(frame, trend)?;
-        ctx.report(0.0, "decomposing each column");
-        let columns = (0..frame.n_features()).into_par_iter().map(|column| {
-            let values = frame.values().column(column).to_vec();
-            let spread = Spread::robust(values.clone());
-            let season = learn_season(&spread.clipped(&values), period, trend, ctx)?;
+        let columns = learn_columns(frame, ctx, |values| {
+            let spread = Spread::robust(values.to_vec());
+            let season = learn_season(&spread.clipped(values), period, trend, ctx)?;
             let unscaled = Column { spread, season, sigma: 1.0 };
-            let residual = unscaled.decompose(&values, trend, ctx)?.residual;
+            let residual = unscaled.decompose(values, trend, ctx)?.residual;
             Ok(Column { sigma: robust_sigma(residual.into_iter(), 1.0), ..unscaled })
-        });
-        let columns = columns.collect::<Result<Vec<Column>, DetectorError>>()?;
-        ctx.check_cancelled()?;
+        })?;
         Ok(Box::new(Seasons { columns, trend, period }))
     }
 
@@ -230,15 +226,7 @@ impl Seasons {
 impl FittedDetector for Seasons {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
         check_length(frame, self.trend.max(self.period))?;
-        let columns = (0..self.columns.len()).into_par_iter().map(|column| self.column_scores(frame, column, ctx));
-        // The larger of two numbers is the same in any order, so threads do not show.
-        let larger = |mut a: Vec<f64>, b: Vec<f64>| {
-            a.iter_mut().zip(&b).for_each(|(a, b)| *a = a.max(*b));
-            Ok(a)
-        };
-        let scores = columns.try_reduce_with(larger).unwrap_or_else(|| Ok(Vec::new()))?;
-        ctx.check_cancelled()?;
-        Ok(scores)
+        largest_scores(self.columns.len(), ctx, |column| self.column_scores(frame, column, ctx))
     }
 
     fn save(&self) -> SavedState {

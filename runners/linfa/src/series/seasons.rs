@@ -2,8 +2,8 @@
 
 use crate::series::spread::{CLIP, median};
 
-/// The profile of a season: for each of its `period` rows the median of what the rows of that phase are above the moving
-/// average of a season; its mean is 0. Empty when there are fewer than two seasons.
+/// The profile of a season: for each of its `period` rows the median of what the rows of that phase are above the
+/// moving average of a season; its mean is 0. Empty when there are fewer than two seasons.
 pub(crate) fn profile(values: &[f64], period: usize) -> Vec<f64> {
     let half = period / 2;
     if period < 2 || values.len() < 2 * period {
@@ -33,7 +33,8 @@ pub(crate) fn centred(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
-/// The phase of the first of `values`, a season: the shift of `profile` that leaves the least variance. The first of equals.
+/// The phase of the first of `values`, a season: the shift of `profile` that leaves the least variance. The first of
+/// equals.
 pub(crate) fn phase(profile: &[f64], values: &[f64]) -> usize {
     // One wild row must not decide: no value counts as further from the middle than the season can take it.
     let mut sorted = values.to_vec();

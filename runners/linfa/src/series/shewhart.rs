@@ -122,7 +122,8 @@ impl Model for Individuals {
 struct Zones {
     spread: Spread,
     rules: bool,
-    /// For more than 0, 1 and 2 sigma above, then below: which of the last eight rows were there, the last one in bit 0.
+    /// For more than 0, 1 and 2 sigma above, then below: which of the last eight rows were there, the last one in bit
+    /// 0.
     runs: [u8; 6],
 }
 

@@ -39,8 +39,9 @@ impl Spread {
         Self { center: fitted.mean[0], scale: fitted.scale[0] }
     }
 
-    /// Mean, and the standard deviation that the mean distance of neighbouring rows implies: for independent normal values
-    /// that mean is 2 / sqrt(pi) = 1.128 standard deviations. Where no neighbours differ, as [`moments`](Self::moments).
+    /// Mean, and the standard deviation that the mean distance of neighbouring rows implies: for independent normal
+    /// values that mean is 2 / sqrt(pi) = 1.128 standard deviations. Where no neighbours differ, as
+    /// [`moments`](Self::moments).
     pub(crate) fn moving_range(values: &[f64]) -> Self {
         let moments = Self::moments(values);
         let n_ranges = values.len().saturating_sub(1) as f64;
@@ -55,7 +56,8 @@ impl Spread {
     }
 
     /// `values` in units of the spread, none further out than three times what 99 of 100 rows keep to, or 10 if that is
-    /// more: a few wild rows must not decide what is learned. The quantile keeps a machine's rare second state as it is.
+    /// more: a few wild rows must not decide what is learned. The quantile keeps a machine's rare second state as it
+    /// is.
     pub(crate) fn clipped(&self, values: &[f64]) -> Vec<f64> {
         let zs: Vec<f64> = values.iter().map(|x| self.z(*x)).collect();
         let mut sizes: Vec<f64> = zs.iter().map(|z| z.abs()).collect();
@@ -89,8 +91,8 @@ pub(crate) fn tensors(center: &str, spreads: impl Iterator<Item = Spread> + Clon
     BTreeMap::from([(center.to_string(), Tensor::vector(centers)), ("scale".to_string(), Tensor::vector(scales))])
 }
 
-/// The robust standard deviation of errors around 0: 1.4826 times the median of their absolute values, else their root mean
-/// square, else `fallback`; never less than a millionth of `fallback`.
+/// The robust standard deviation of errors around 0: 1.4826 times the median of their absolute values, else their root
+/// mean square, else `fallback`; never less than a millionth of `fallback`.
 pub(crate) fn robust_sigma(errors: impl Iterator<Item = f64>, fallback: f64) -> f64 {
     let mut sizes: Vec<f64> = errors.map(f64::abs).collect();
     if sizes.is_empty() {

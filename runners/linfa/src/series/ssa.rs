@@ -32,10 +32,11 @@ rows keep to (or 10 robust standard deviations, if that is more). Without `windo
 series (the highest peak of its autocorrelation between 6 and 303 rows, else 125, at most a quarter of the rows). The \
 first window - 1 rows of a series are scored by their distance to the training median in robust standard deviations.";
 
-/// The decomposition takes a second or two there, for each column.
+/// The decomposition takes some five seconds there, for each column, and is not interrupted.
 const MAX_WINDOW: usize = 512;
 
-/// Where the leading patterns explain the last value by itself up to this, the recurrence would divide by next to nothing.
+/// Where the leading patterns explain the last value by itself up to this, the recurrence would divide by next to
+/// nothing.
 const MIN_UNEXPLAINED: f64 = 0.01;
 
 /// Detector `ssa`.

@@ -132,12 +132,11 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
         let pivot = (i..n).max_by(|p, q| a[*p][i].abs().total_cmp(&a[*q][i].abs())).unwrap();
         a.swap(i, pivot);
         b.swap(i, pivot);
-        for row in i + 1..n {
-            let factor = a[row][i] / a[i][i];
-            for column in i..n {
-                a[row][column] -= factor * a[i][column];
-            }
-            b[row] -= factor * b[i];
+        let (above, below) = a.split_at_mut(i + 1);
+        for (row, below) in below.iter_mut().enumerate() {
+            let factor = below[i] / above[i][i];
+            below.iter_mut().zip(&above[i]).for_each(|(x, pivot)| *x -= factor * pivot);
+            b[i + 1 + row] -= factor * b[i];
         }
     }
     for i in (0..n).rev() {

@@ -1,7 +1,7 @@
 //! Detectors that follow a series row by row: streams, reasons and forecasts.
 
 use ndarray::Array2;
-use nunatak_detector::{Context, FittedDetector, Frame, load};
+use nunatak_detector::{Context, FittedDetector, Frame, load, train};
 use serde_json::{Value, json};
 
 use crate::reference::{fit, series};
@@ -123,7 +123,7 @@ fn a_forecast_out_of_bounds_is_refused() {
     let fitted = fitted("autoregressive", &frame(300, 0));
     let message =
         |horizon, level| fitted.forecast(&frame(50, 0), horizon, level, &Context::quiet(0)).unwrap_err().to_string();
-    assert_eq!(message(200_000, 0.9), "hyperparameter `horizon`: 200000 rows are too many; forecast at most 100000");
+    assert_eq!(message(400_000, 0.9), "hyperparameter `horizon`: 400000 rows are too many; forecast at most 333333");
     assert_eq!(message(10, 1.0), "hyperparameter `level`: must be between 0 and 1, not 1");
 }
 
@@ -143,6 +143,24 @@ fn the_score_is_the_distance_to_the_forecast() {
             let largest = distances.fold(0.0, f64::max);
             assert!((largest - score).abs() < 1e-6 * score.max(1.0), "{name} row {row}: {largest} {score}");
         }
+    }
+}
+
+#[test]
+fn settings_that_ask_too_much_of_the_rows_are_refused() {
+    let train = |name: &str, settings: Value| {
+        let detector = crate::reference::detector(name);
+        train(detector.as_ref(), &frame(50, 0), &settings, &Context::quiet(0)).unwrap_err().to_string()
+    };
+    for (name, settings, message) in [
+        ("holt_winters", json!({"period": 26}), "`period`: 50 rows are fewer than two seasons of 26; append more rows"),
+        ("seasonal_decomposition", json!({"period": 26}), "`period`: 50 rows are fewer than two seasons of 26; append"),
+        ("seasonal_decomposition", json!({"trend": 51}), "the series has 50 rows, fewer than the window of 51; append"),
+        ("ssa", json!({"window": 51}), "the series has 50 rows, fewer than the window of 51; append more rows"),
+        ("autoregressive", json!({"order": 13}), "`order`: 13 is too many for 50 rows; use at most 12"),
+    ] {
+        let error = train(name, settings);
+        assert!(error.contains(message), "{name}: {error}");
     }
 }
 
