@@ -1,7 +1,7 @@
 //! Sliding windows over a series: how long, and how window scores become point scores.
 
 use ndarray::{Array2, ArrayView1};
-use nunatak_detector::{Context, DetectorError, Frame};
+use nunatak_detector::{Context, DetectorError, Frame, Standardization};
 use rayon::prelude::*;
 
 use crate::rows::BLOCK_ROWS;
@@ -16,6 +16,24 @@ const DEFAULT_WINDOW: usize = 125;
 /// The period of a standardised table: the lag of the highest local maximum of the autocorrelation, averaged over the
 /// columns. Never more than a quarter of the rows, never less than 2.
 pub(crate) fn period(table: &Array2<f64>) -> usize {
+    let window = peak(table).map_or(DEFAULT_WINDOW, |(lag, _)| lag);
+    window.min(table.nrows() / 4).max(2)
+}
+
+/// The period of a table that has a season: as [`period`], where the autocorrelation is at least 0.1 there and three
+/// periods are at hand.
+pub(crate) fn season(table: &Array2<f64>) -> Option<usize> {
+    let seasonal = |(lag, correlation): &(usize, f64)| *correlation >= 0.1 && lag * 3 <= table.nrows();
+    peak(table).filter(seasonal).map(|(lag, _)| lag)
+}
+
+/// The rows with mean 0 and standard deviation 1 in each column, to look for a period in.
+pub(crate) fn standardized(frame: &Frame) -> Array2<f64> {
+    Standardization::fit(frame.values()).apply(frame.values())
+}
+
+/// The lag of 6 to 303 rows at which the autocorrelation has its highest local maximum, and its mean over the columns.
+fn peak(table: &Array2<f64>) -> Option<(usize, f64)> {
     let n_rows = table.nrows().min(ACF_ROWS);
     let lags = MAX_LAG.min(n_rows / 2);
     let mut autocorrelation = vec![0.0; lags];
@@ -36,8 +54,8 @@ pub(crate) fn period(table: &Array2<f64>) -> usize {
             autocorrelation[*lag] > autocorrelation[lag - 1] && autocorrelation[*lag] > autocorrelation[lag + 1]
         })
         .max_by(|a, b| autocorrelation[*a].total_cmp(&autocorrelation[*b]));
-    let window = peak.filter(|lag| (6..=303).contains(lag)).unwrap_or(DEFAULT_WINDOW);
-    window.min(table.nrows() / 4).max(2)
+    let lag = peak.filter(|lag| (6..=303).contains(lag))?;
+    Some((lag, autocorrelation[lag] / table.ncols() as f64))
 }
 
 /// Errors unless the frame holds at least one window.
@@ -100,6 +118,8 @@ mod tests {
     fn finds_the_period_of_a_sine() {
         let table = Array2::from_shape_fn((2000, 1), |(row, _)| (row as f64 * std::f64::consts::TAU / 48.0).sin());
         assert_eq!(period(&table), 48);
+        assert_eq!(season(&table), Some(48));
+        assert_eq!(season(&table.mapv(|x| x * 0.0)), None);
         assert_eq!(period(&Array2::zeros((2000, 1))), DEFAULT_WINDOW);
         assert_eq!(period(&Array2::zeros((12, 1))), 3);
     }

@@ -1,6 +1,8 @@
 //! One binary for all integration tests of this crate.
 
 mod calibration;
+mod control_charts;
+mod forecasts;
 mod gates;
 mod hostile;
 mod parity;

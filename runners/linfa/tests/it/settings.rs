@@ -11,6 +11,12 @@ pub(crate) fn settings(name: &str) -> Value {
         "isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
         "sub_pca" => json!({"window": 12}),
         "robust_zscore" => json!({"window": 30}),
+        "shewhart" => json!({"rules": true}),
+        "cusum" => json!({"reset_on_alarm": true}),
+        "holt_winters" => json!({"period": 9, "gains": "fitted"}),
+        "seasonal_decomposition" => json!({"period": 9}),
+        "ssa" => json!({"window": 12}),
+        "autoregressive" => json!({"max_order": 12, "d": 1}),
         _ => Value::Null,
     }
 }
@@ -21,6 +27,10 @@ pub(crate) fn tiny(name: &str) -> Value {
         "isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
         "gaussian_mixture" => json!({"n_components": 2}),
         "sub_pca" => json!({"window": 5}),
+        "holt_winters" => json!({"period": 4}),
+        "seasonal_decomposition" => json!({"period": 4}),
+        "ssa" => json!({"window": 5}),
+        "autoregressive" => json!({"order": 3}),
         _ => Value::Null,
     }
 }
