@@ -10,6 +10,7 @@
 mod ecdf;
 mod expectation_maximization;
 mod forest;
+mod kd_tree;
 mod linalg;
 mod neighbors;
 mod random;
