@@ -7,6 +7,7 @@ mod gaussian_mixture;
 mod hbos;
 mod isolation_forest;
 mod knn;
+mod lof;
 mod mahalanobis;
 mod one_class_svm;
 pub(crate) mod pca;
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(isolation_forest::IsolationForest),
         Box::new(knn::Knn),
+        Box::new(lof::Lof),
         Box::new(pca::Pca),
         Box::new(mahalanobis::Mahalanobis),
         Box::new(ecod::Ecod),
