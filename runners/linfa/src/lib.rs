@@ -11,6 +11,7 @@ mod ecdf;
 mod expectation_maximization;
 mod forest;
 mod kd_tree;
+mod kmeans;
 mod linalg;
 mod neighbors;
 mod random;

@@ -1,12 +1,16 @@
 //! Detectors for which the order of the rows means nothing.
 
+mod cblof;
 mod copod;
 mod dbscan;
 mod ecod;
 mod gaussian_mixture;
 mod hbos;
+mod inne;
 mod isolation_forest;
+mod kmeans;
 mod knn;
+mod loda;
 mod lof;
 mod mahalanobis;
 mod one_class_svm;
@@ -27,6 +31,10 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
         Box::new(hbos::Hbos),
         Box::new(gaussian_mixture::GaussianMixture),
         Box::new(one_class_svm::OneClassSvm),
+        Box::new(inne::Inne),
+        Box::new(kmeans::KMeans),
+        Box::new(cblof::Cblof),
+        Box::new(loda::Loda),
         Box::new(dbscan::Dbscan),
     ]
 }

@@ -9,6 +9,10 @@ pub(crate) fn settings(name: &str) -> Value {
         "one_class_svm" => json!({"max_samples": 150, "random_state": 5}),
         "dbscan" => json!({"max_samples": 150, "random_state": 5}),
         "isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
+        "inne" => json!({"n_estimators": 30, "random_state": 5}),
+        "loda" => json!({"n_random_cuts": 30, "random_state": 5}),
+        "kmeans" => json!({"n_clusters": 4, "n_init": 2, "random_state": 5}),
+        "cblof" => json!({"n_clusters": 5, "random_state": 5}),
         "sub_pca" => json!({"window": 12}),
         "robust_zscore" => json!({"window": 30}),
         _ => Value::Null,
@@ -20,6 +24,10 @@ pub(crate) fn tiny(name: &str) -> Value {
     match name {
         "isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
         "gaussian_mixture" => json!({"n_components": 2}),
+        "inne" => json!({"n_estimators": 3, "max_samples": 4}),
+        "loda" => json!({"n_random_cuts": 3}),
+        "kmeans" => json!({"n_clusters": 3}),
+        "cblof" => json!({"n_clusters": 3}),
         "sub_pca" => json!({"window": 5}),
         _ => Value::Null,
     }
