@@ -7,6 +7,7 @@
 //! a row alone scores as in a batch, saving and loading changes no bit, seeds repeat, threads do not matter, cancelling
 //! stops. Add its reference scores to `tests/it/parity.rs` or `tests/it/series.rs`.
 
+mod density_tree;
 mod ecdf;
 mod expectation_maximization;
 mod forest;

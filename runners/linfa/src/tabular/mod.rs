@@ -6,6 +6,7 @@ mod dbscan;
 mod ecod;
 mod gaussian_mixture;
 mod hbos;
+mod hdbscan;
 mod inne;
 mod isolation_forest;
 mod kmeans;
@@ -35,6 +36,7 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
         Box::new(kmeans::KMeans),
         Box::new(cblof::Cblof),
         Box::new(loda::Loda),
+        Box::new(hdbscan::Hdbscan),
         Box::new(dbscan::Dbscan),
     ]
 }

@@ -94,3 +94,27 @@ fn inne_over_seeds() {
 fn cblof_over_seeds() {
     same_on_average("cblof", &CBLOF);
 }
+
+/// ROC-AUC of GLOSH in hdbscan 0.8.44 at min_cluster_size 20 and min_samples 19 (it does not count the row itself).
+const GLOSH: [(&str, f64); 5] =
+    [("cardio", 0.78973), ("thyroid", 0.96520), ("pima", 0.71965), ("wine", 0.92353), ("waveform", 0.74380)];
+
+#[test]
+fn hdbscan_ranks_as_the_reference() {
+    for (name, expected) in GLOSH.into_iter().filter(|(name, _)| tables().contains(name)) {
+        let roc_auc = fit("hdbscan", &table(name), Value::Null).metrics["roc_auc"];
+        assert!((roc_auc - expected).abs() <= 1.5e-5, "{name}: {roc_auc:.5}, not {expected:.5}");
+    }
+}
+
+#[test]
+fn detectors_of_clusters_rank_sensibly() {
+    // Loda in PyOD has .832 and .515 here.
+    for (detector, name, least) in
+        [("loda", "thyroid", 0.94), ("loda", "shuttle", 0.98), ("kmeans", "thyroid", 0.88), ("kmeans", "cardio", 0.65)]
+    {
+        let frame = table(name);
+        let sum: f64 = (0..5).map(|seed| fit(detector, &frame, json!({"random_state": seed})).metrics["roc_auc"]).sum();
+        assert!(sum / 5.0 > least, "{detector} on {name}: {}", sum / 5.0);
+    }
+}

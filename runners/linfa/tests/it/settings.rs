@@ -9,6 +9,7 @@ pub(crate) fn settings(name: &str) -> Value {
         "one_class_svm" => json!({"max_samples": 150, "random_state": 5}),
         "dbscan" => json!({"max_samples": 150, "random_state": 5}),
         "isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
+        "hdbscan" => json!({"max_samples": 150, "random_state": 5}),
         "inne" => json!({"n_estimators": 30, "random_state": 5}),
         "loda" => json!({"n_random_cuts": 30, "random_state": 5}),
         "kmeans" => json!({"n_clusters": 4, "n_init": 2, "random_state": 5}),
