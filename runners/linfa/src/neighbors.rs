@@ -1,100 +1,104 @@
-//! Distances to the nearest of a set of points, on linfa-nn's k-d tree.
+//! Nearest neighbours in Euclidean distance, on a k-d tree of our own.
 //!
-//! linfa-nn's ball tree is never used: on 49 000 rows it took minutes where the k-d tree takes a fraction of a second.
+//! linfa-nn's k-d tree keeps its points one by one on the heap and hands back a new vector for each query; this one lays
+//! them out leaf by leaf, so that a query is a few runs through contiguous memory. linfa-nn's ball tree is never used: on
+//! 49 000 rows it took minutes.
 
 use linfa_nn::distance::Distance;
-use linfa_nn::{KdTree, NearestNeighbour};
-use ndarray::{Array2, ArrayView, ArrayView1, Dimension};
+use ndarray::{Array2, ArrayView, Dimension};
 use nunatak_detector::{Context, DetectorError};
 use rayon::prelude::*;
 
+use crate::kd_tree::{Candidates, KdTree};
 use crate::linalg::squared_distance;
 
-/// Up to so many queries all points are compared: cheaper than building a tree for them.
-const BRUTE_FORCE_QUERIES: usize = 64;
-
-/// Rows of one task; a query costs microseconds to milliseconds, so small blocks keep cancelling quick.
+/// Rows of one task; a query costs microseconds to milliseconds.
 const BLOCK_ROWS: usize = 64;
 
-const LEAF_SIZE: usize = 16;
+/// The neighbours of one query, nearest first; of equally near ones that with the smaller index first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Neighbors<'a> {
+    /// Euclidean, ascending.
+    pub(crate) distances: &'a [f64],
+    /// Positions in the order of the tree.
+    pub(crate) indices: &'a [u32],
+}
 
-/// For each row of `queries` calls `reduce(distances)` with the Euclidean distances to its `k` nearest `points`, ascending.
+/// For each row of `queries` calls `reduce` with its `k` nearest points of the tree.
 ///
-/// With `leave_out_self` the queries are the points themselves and each point is not its own neighbour. `k` must be at
-/// most the number of points (less one when leaving out). Both tables are finite and have equally many columns.
-pub(crate) fn nearest<T: Send>(
-    points: &Array2<f64>,
+/// With `leave_out_self` the queries are rows of the tree themselves, and each is not its own neighbour. Of rows that
+/// equal it one is left out, whichever: they cannot be told apart. `k` must be at most the number of points (less one when
+/// leaving out). Queries are finite and have as many columns as the points.
+pub(crate) fn nearest<T: Send + Sync + Copy>(
+    tree: &KdTree,
     queries: &Array2<f64>,
     k: usize,
     leave_out_self: bool,
     ctx: &Context<'_>,
-    reduce: impl Fn(&[f64]) -> T + Sync,
+    reduce: impl Fn(Neighbors<'_>) -> T + Sync,
 ) -> Result<Vec<T>, DetectorError> {
-    // The point itself is at distance 0, so it is (or is as good as) the first of one neighbour more.
     let skip = usize::from(leave_out_self);
-    let search = Search::new(points, queries.nrows())?;
-    let blocks: Vec<usize> = (0..queries.nrows()).step_by(BLOCK_ROWS).collect();
-    let found: Result<Vec<Vec<T>>, DetectorError> = blocks
-        .into_par_iter()
-        .map(|first| {
-            ctx.check_cancelled()?;
-            let last = (first + BLOCK_ROWS).min(queries.nrows());
-            (first..last)
-                .map(|row| Ok(reduce(&search.distances(queries.row(row), k + skip)?[skip..])))
-                .collect::<Result<Vec<T>, DetectorError>>()
+    let n_features = tree.n_features();
+    let Some(values) = queries.as_slice().filter(|_| queries.ncols() == n_features) else {
+        return Err(DetectorError::numeric("the queries are no row-major table of the tree's features"));
+    };
+    let row = |row: u32| &values[row as usize * n_features..][..n_features];
+    // Queries that are near each other find the same leaves in the processor's cache.
+    let mut order: Vec<(u32, u32)> =
+        (0..queries.nrows() as u32).into_par_iter().map(|idx| (tree.home(row(idx)), idx)).collect();
+    order.sort_unstable();
+    ctx.check_cancelled()?;
+    let found: Result<Vec<Vec<T>>, DetectorError> = order
+        .par_chunks(BLOCK_ROWS)
+        .map(|block| {
+            let mut candidates = Candidates::new(k + skip);
+            let search = |(_, idx): &(u32, u32)| {
+                ctx.check_cancelled()?;
+                tree.search(row(*idx), &mut candidates);
+                let (distances, indices) = candidates.ascending();
+                Ok(reduce(Neighbors { distances: &distances[skip..], indices: &indices[skip..] }))
+            };
+            block.iter().map(search).collect()
         })
         .collect();
-    Ok(found?.into_iter().flatten().collect())
+    let found = found?;
+    let mut by_row: Vec<Option<T>> = vec![None; queries.nrows()];
+    for ((_, idx), value) in order.iter().zip(found.into_iter().flatten()) {
+        by_row[*idx as usize] = Some(value);
+    }
+    Ok(by_row.into_iter().flatten().collect())
 }
 
-enum Search<'a> {
-    BruteForce(&'a Array2<f64>),
-    Tree(Box<dyn 'a + Send + Sync + linfa_nn::NearestNeighbourIndex<f64>>),
-}
-
-impl<'a> Search<'a> {
-    fn new(points: &'a Array2<f64>, n_queries: usize) -> Result<Self, DetectorError> {
-        if n_queries <= BRUTE_FORCE_QUERIES {
-            return Ok(Self::BruteForce(points));
+/// The `k` nearest other points of each point of the tree, in the order of the tree: fills `distances` and `indices`, both of
+/// shape (n_points, k).
+///
+/// As [`nearest`] with `leave_out_self`, of equal points it may be a point itself that is kept and its equal that is not.
+pub(crate) fn self_neighbors(
+    tree: &KdTree,
+    k: usize,
+    ctx: &Context<'_>,
+    distances: &mut [f64],
+    indices: &mut [u32],
+) -> Result<(), DetectorError> {
+    let points = tree.points();
+    let values = points.as_slice().unwrap_or_default();
+    let blocks = values.par_chunks(BLOCK_ROWS * tree.n_features());
+    let found = distances.par_chunks_mut(BLOCK_ROWS * k).zip(indices.par_chunks_mut(BLOCK_ROWS * k));
+    blocks.zip(found).try_for_each(|(points, (distances, indices))| {
+        let mut candidates = Candidates::new(k + 1);
+        let rows = distances.chunks_exact_mut(k).zip(indices.chunks_exact_mut(k));
+        for (point, (distances, indices)) in points.chunks_exact(tree.n_features()).zip(rows) {
+            ctx.check_cancelled()?;
+            tree.search(point, &mut candidates);
+            let found = candidates.ascending();
+            distances.copy_from_slice(&found.0[1..]);
+            indices.copy_from_slice(&found.1[1..]);
         }
-        KdTree::new()
-            .from_batch_with_leaf_size(points, LEAF_SIZE, Euclidean)
-            .map(Self::Tree)
-            .map_err(|error| DetectorError::numeric(format!("the k-d tree could not be built: {error}")))
-    }
-
-    /// Ascending distances to the `k` nearest points. Both ways of searching compute each distance alike, so they agree
-    /// bit for bit.
-    fn distances(&self, query: ArrayView1<'_, f64>, k: usize) -> Result<Vec<f64>, DetectorError> {
-        let point = query.as_slice().ok_or_else(|| DetectorError::numeric("a query row is not contiguous"))?;
-        let mut distances: Vec<f64> = match self {
-            Self::BruteForce(points) => {
-                let mut all: Vec<f64> = points.rows().into_iter().map(|row| between(row, point)).collect();
-                if k < all.len() {
-                    all.select_nth_unstable_by(k, f64::total_cmp);
-                    all.truncate(k);
-                }
-                all.sort_unstable_by(f64::total_cmp);
-                all
-            }
-            Self::Tree(tree) => tree
-                .k_nearest(query, k)
-                .map_err(|error| DetectorError::numeric(error.to_string()))?
-                .into_iter()
-                .map(|(row, _)| between(row, point))
-                .collect(),
-        };
-        distances.iter_mut().for_each(|distance| *distance = distance.sqrt());
-        Ok(distances)
-    }
+        Ok(())
+    })
 }
 
-fn between(row: ArrayView1<'_, f64>, point: &[f64]) -> f64 {
-    // Rows of a standard-layout table are slices; any other layout is copied.
-    row.as_slice().map_or_else(|| squared_distance(&row.to_vec(), point), |row| squared_distance(row, point))
-}
-
-/// Euclidean distance with our own summation, so that tree and brute force agree bit for bit.
+/// Euclidean distance for linfa's algorithms.
 #[derive(Debug, Clone)]
 pub(crate) struct Euclidean;
 

@@ -12,6 +12,7 @@ use nunatak_detector::{
 };
 use serde_json::{Value, json};
 
+use crate::kd_tree::KdTree;
 use crate::neighbors::{Euclidean, nearest};
 use crate::random::subsample;
 use crate::scaling::Scaling;
@@ -75,7 +76,8 @@ impl Detector for Dbscan {
         ctx.report(0.1, "measuring neighbourhoods");
         // A row is a core point exactly when its min_samples-th nearest row, itself included, is within eps: there is no
         // need to list whole neighbourhoods.
-        let radii = nearest(&table, &table, min_samples, false, ctx, |distances| distances[distances.len() - 1])?;
+        let tree = KdTree::build(&table, ctx)?;
+        let radii = nearest(&tree, &table, min_samples, false, ctx, |found| found.distances[min_samples - 1])?;
         let auto = || evaluation::quantile(&radii, AUTO_EPS_QUANTILE);
         let eps = hyperparameters.optional_number("eps")?.unwrap_or_else(auto);
         let core: Vec<usize> = (0..rows.len()).filter(|row| radii[*row] <= eps).collect();
@@ -88,14 +90,15 @@ impl Detector for Dbscan {
         ctx.check_cancelled()?;
         let clusters = Clusters::count(&table, eps, min_samples)?;
         ctx.check_cancelled()?;
-        Ok(Box::new(CorePoints { scaling, points: table.select(Axis(0), &core), eps, n_samples: rows.len(), clusters }))
+        let core_points = KdTree::build(&table.select(Axis(0), &core), ctx)?;
+        Ok(Box::new(CorePoints { scaling, core_points, eps, n_samples: rows.len(), clusters }))
     }
 
     fn load(&self, artifact: &Artifact) -> Result<Box<dyn FittedDetector>, DetectorError> {
         let counts = artifact.indices_of("counts", 3)?;
         Ok(Box::new(CorePoints {
             scaling: Scaling::load(&artifact.header),
-            points: artifact.matrix("core_points", artifact.header.n_features())?,
+            core_points: KdTree::from_ordered(&artifact.matrix("core_points", artifact.header.n_features())?),
             eps: artifact.vector_of("eps", 1)?[0],
             n_samples: counts[0] as usize,
             clusters: Clusters { n_clusters: counts[1] as usize, n_noise: counts[2] as usize },
@@ -126,8 +129,8 @@ impl Clusters {
 #[derive(Debug)]
 struct CorePoints {
     scaling: Scaling,
-    /// The scaled core points, shape (n_core, n_features).
-    points: Array2<f64>,
+    /// Scaled.
+    core_points: KdTree,
     eps: f64,
     n_samples: usize,
     clusters: Clusters,
@@ -136,13 +139,13 @@ struct CorePoints {
 impl FittedDetector for CorePoints {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
         let queries = self.scaling.table(frame)?;
-        nearest(&self.points, &queries, 1, false, ctx, |distances| distances[0])
+        nearest(&self.core_points, &queries, 1, false, ctx, |found| found.distances[0])
     }
 
     fn save(&self) -> SavedState {
         let counts = [self.n_samples, self.clusters.n_clusters, self.clusters.n_noise].map(|count| count as u32);
         let tensors = [
-            ("core_points", Tensor::matrix(&self.points)),
+            ("core_points", Tensor::matrix(&self.core_points.points())),
             ("eps", Tensor::vector(vec![self.eps])),
             ("counts", Tensor::indices(counts.to_vec())),
         ];
@@ -155,7 +158,7 @@ impl FittedDetector for CorePoints {
     fn parameters(&self) -> BTreeMap<String, Value> {
         BTreeMap::from([
             ("eps_".to_string(), json!(self.eps)),
-            ("n_core_".to_string(), json!(self.points.nrows())),
+            ("n_core_".to_string(), json!(self.core_points.n_points())),
             ("n_clusters_".to_string(), json!(self.clusters.n_clusters)),
             ("n_noise_".to_string(), json!(self.clusters.n_noise)),
             ("n_samples_fit_".to_string(), json!(self.n_samples)),

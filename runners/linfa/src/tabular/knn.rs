@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::Array2;
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
     Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
 
+use crate::kd_tree::KdTree;
 use crate::neighbors::nearest;
 use crate::scaling::Scaling;
 
@@ -17,8 +17,8 @@ k nearest neighbours (Ramaswamy, Rastogi and Shim, *Efficient algorithms for min
 2000; Angiulli and Pizzuti, 2002). The score of a row is its Euclidean distance to its k-th nearest training row (`largest`), \
 or the mean or median distance to the k nearest.
 
-Searches linfa-nn's k-d tree. In training a row is not its own neighbour; in scoring every training row counts, as in PyOD. \
-The version stores the training rows. With fewer rows than `n_neighbors` all the others are taken (`n_neighbors_` says how \
+Searches a k-d tree. In training a row is not its own neighbour; in scoring every training row counts, as in PyOD. \
+The version stores the training rows, in the order of the tree. With fewer rows than `n_neighbors` all the others are taken (`n_neighbors_` says how \
 many).
 
 The default of 20 neighbours departs from PyOD's 5, which finds no cluster of more than 5 anomalies.";
@@ -88,8 +88,9 @@ impl Detector for Knn {
     ) -> Result<Box<dyn FittedDetector>, DetectorError> {
         ctx.check_cancelled()?;
         let scaling = Scaling::fit(frame, hyperparameters)?;
-        let points = scaling.table(frame)?;
-        neighbors(scaling, points, hyperparameters)
+        let tree = KdTree::build(&scaling.table(frame)?, ctx)?;
+        ctx.check_cancelled()?;
+        neighbors(scaling, tree, hyperparameters)
     }
 
     fn load(&self, artifact: &Artifact) -> Result<Box<dyn FittedDetector>, DetectorError> {
@@ -98,42 +99,43 @@ impl Detector for Knn {
         if points.nrows() < 2 {
             return Err(DetectorError::artifact("it has fewer than 2 training rows"));
         }
-        neighbors(Scaling::load(&artifact.header), points, &hyperparameters)
+        neighbors(Scaling::load(&artifact.header), KdTree::from_ordered(&points), &hyperparameters)
     }
 }
 
 fn neighbors(
     scaling: Scaling,
-    points: Array2<f64>,
+    tree: KdTree,
     hyperparameters: &Hyperparameters,
 ) -> Result<Box<dyn FittedDetector>, DetectorError> {
     let method = Method::read(hyperparameters)?;
-    let n_neighbors = hyperparameters.integer("n_neighbors")?.min(points.nrows() - 1).max(1);
-    Ok(Box::new(Neighbors { scaling, points, n_neighbors, method }))
+    let n_neighbors = hyperparameters.integer("n_neighbors")?.min(tree.n_points() - 1).max(1);
+    Ok(Box::new(Knearest { scaling, tree, n_neighbors, method }))
 }
 
 #[derive(Debug)]
-struct Neighbors {
+struct Knearest {
     scaling: Scaling,
-    /// The scaled training rows.
-    points: Array2<f64>,
+    /// Of the scaled training rows.
+    tree: KdTree,
     n_neighbors: usize,
     method: Method,
 }
 
-impl FittedDetector for Neighbors {
+impl FittedDetector for Knearest {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
         let queries = self.scaling.table(frame)?;
-        nearest(&self.points, &queries, self.n_neighbors, false, ctx, |distances| self.method.reduce(distances))
+        nearest(&self.tree, &queries, self.n_neighbors, false, ctx, |found| self.method.reduce(found.distances))
     }
 
-    fn training_scores(&self, _frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        nearest(&self.points, &self.points, self.n_neighbors, true, ctx, |distances| self.method.reduce(distances))
+    fn training_scores(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
+        let queries = self.scaling.table(frame)?;
+        nearest(&self.tree, &queries, self.n_neighbors, true, ctx, |found| self.method.reduce(found.distances))
     }
 
     fn save(&self) -> SavedState {
         SavedState {
-            tensors: BTreeMap::from([("points".to_string(), Tensor::matrix(&self.points))]),
+            tensors: BTreeMap::from([("points".to_string(), Tensor::matrix(&self.tree.points()))]),
             preprocessing: self.scaling.saved(),
         }
     }
@@ -141,7 +143,7 @@ impl FittedDetector for Neighbors {
     fn parameters(&self) -> BTreeMap<String, Value> {
         BTreeMap::from([
             ("n_neighbors_".to_string(), json!(self.n_neighbors)),
-            ("n_samples_fit_".to_string(), json!(self.points.nrows())),
+            ("n_samples_fit_".to_string(), json!(self.tree.n_points())),
         ])
     }
 }
@@ -151,14 +153,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_very_deep_tree_fits_in_a_small_stack() {
-        // Halving values make the deepest tree there is: each level cuts off one more row.
-        let values = Array2::from_shape_fn((1000, 1), |(row, _)| 0.5_f64.powi(row as i32));
-        let run = move || {
-            let quiet = Context::quiet(0);
-            nearest(&values, &values, 5, true, &quiet, |distances| Method::Largest.reduce(distances)).unwrap()
+    fn a_row_is_not_its_own_neighbour_in_training_only() {
+        let values = ndarray::Array2::from_shape_fn((1000, 1), |(row, _)| 0.5_f64.powi(row as i32));
+        let quiet = Context::quiet(0);
+        let tree = KdTree::build(&values, &quiet).unwrap();
+        let farthest = |leave_out_self| {
+            nearest(&tree, &values, 5, leave_out_self, &quiet, |found| Method::Largest.reduce(found.distances)).unwrap()
         };
-        let scores = std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
-        assert_eq!(scores[0], 1.0 - 0.5_f64.powi(5));
+        assert_eq!(farthest(true)[0], 1.0 - 0.5_f64.powi(5));
+        assert_eq!(farthest(false)[0], 1.0 - 0.5_f64.powi(4));
     }
 }

@@ -5,6 +5,7 @@ mod control_charts;
 mod forecasts;
 mod gates;
 mod hostile;
+mod neighborhoods;
 mod parity;
 mod promises;
 mod reference;
