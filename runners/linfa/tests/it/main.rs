@@ -6,3 +6,4 @@ mod parity;
 mod reference;
 mod series;
 mod settings;
+mod supervised;

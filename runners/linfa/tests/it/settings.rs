@@ -11,6 +11,8 @@ pub(crate) fn settings(name: &str) -> Value {
         "isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
         "sub_pca" => json!({"window": 12}),
         "robust_zscore" => json!({"window": 30}),
+        "random_forest" => json!({"n_estimators": 20, "random_state": 5}),
+        "decision_tree" => json!({"min_samples_leaf": 2}),
         _ => Value::Null,
     }
 }
@@ -21,6 +23,7 @@ pub(crate) fn tiny(name: &str) -> Value {
         "isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
         "gaussian_mixture" => json!({"n_components": 2}),
         "sub_pca" => json!({"window": 5}),
+        "random_forest" => json!({"n_estimators": 2}),
         _ => Value::Null,
     }
 }
