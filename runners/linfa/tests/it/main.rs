@@ -2,6 +2,7 @@
 
 mod gates;
 mod hostile;
+mod page;
 mod parity;
 mod reference;
 mod series;
