@@ -31,13 +31,9 @@ pub fn confusion_matrix(names: &[String], counts: &Array2<u64>) -> Figure {
         let share = if of_class == 0 { 0.0 } else { counts[[truth, predicted]] as f64 / of_class as f64 };
         json!({"truth": names[truth], "predicted": names[predicted], "rows": counts[[truth, predicted]], "share": short(share)})
     });
+    let format = if counts.iter().all(|count| *count < 10_000) { "d" } else { ".3~s" };
     let axes = [("predicted", "predicted class"), ("truth", "true class")];
-    document(
-        "confusion_matrix",
-        "Confusion matrix",
-        None,
-        map(cells, &names, axes, ("rows", "d"), "share of the true class"),
-    )
+    document("confusion_matrix", "Confusion matrix", None, map(cells, &names, axes, ("rows", format), "share of class"))
 }
 
 /// How often which class follows which from row to row, as a fraction of what follows.
@@ -166,7 +162,7 @@ fn map(
         "encoding": {"x": axis(x, x_title), "y": axis(y, y_title)},
         "layer": [
             {"mark": {"type": "rect", "tooltip": true}, "encoding": {"color": {"field": "share", "type": "quantitative",
-                "title": legend, "scale": {"domain": [0, 1], "range": ["#ffffff", NORMAL]}}}},
+                "title": legend, "scale": {"domain": [0, 1], "range": ["#ffffff", NORMAL], "interpolate": "rgb"}}}},
             {"mark": {"type": "text", "fontSize": if names.len() > 10 { 8 } else { 11 }}, "encoding": {
                 "text": {"field": text, "type": "quantitative", "format": format},
                 "color": {"condition": {"test": "datum.share > 0.6", "value": "#ffffff"}, "value": "#222222"}}},

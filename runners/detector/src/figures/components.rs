@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::Figure;
 use super::parts::{
-    ANOMALY, NORMAL, REFERENCE, document, figure, label, moment, moments, numbers, panels, sample, short, shown,
-    threshold_rule,
+    ANOMALY, NORMAL, REFERENCE, document, figure, label, moment, numbers, panels, sample, short, shown, threshold_rule,
 };
 
 /// Components with a bar of their own.
@@ -65,11 +64,12 @@ pub fn biplot(
         json!({"pc1": short(projections[[row, 0]]), "pc2": short(projections[[row, 1]]), "kind": KINDS[kind(row)].0})
     });
     let spec = json!({"layer": [
-        {"data": {"values": points.collect::<Vec<_>>()}, "mark": {"type": "point", "filled": true, "size": 24, "opacity": 0.6, "tooltip": true},
+        {"data": {"values": points.collect::<Vec<_>>()}, "mark": {"type": "point", "filled": true, "size": 24, "opacity": 0.75, "tooltip": true},
          "encoding": {"x": numbers("pc1", "component 1"), "y": numbers("pc2", "component 2"), "color": kinds("kind", &KINDS)}},
         {"data": {"values": arrows(projections, loadings, columns)}, "layer": [
-            {"mark": {"type": "rule", "color": "#555555"}, "encoding": {"x": {"datum": 0}, "y": {"datum": 0},
-                "x2": {"field": "to1"}, "y2": {"field": "to2"}}},
+            {"mark": {"type": "rule", "color": "#555555"}, "encoding": {
+                "x": {"field": "to1", "type": "quantitative"}, "y": {"field": "to2", "type": "quantitative"},
+                "x2": {"datum": 0}, "y2": {"datum": 0}}},
             {"mark": {"type": "point", "shape": "circle", "filled": true, "size": 16, "color": "#555555", "tooltip": true},
              "encoding": {"x": {"field": "to1", "type": "quantitative"}, "y": {"field": "to2", "type": "quantitative"}}},
             {"mark": {"type": "text", "dy": -7, "fontSize": 10, "color": "#222222"}, "encoding": {
@@ -105,20 +105,20 @@ pub fn t2_spe(t2: &[f64], spe: &[f64], t2_limit: f64, spe_limit: f64, time: Opti
     let points = rows.into_iter().map(|row| {
         json!({"x": moment(time, row), "t2": short(t2[row]), "spe": short(spe[row]), "t2_over": t2[row] > t2_limit, "spe_over": spe[row] > spe_limit})
     });
-    let view = |field: &str, title: &str, limit: f64| {
+    let views = [("t2", "T²", t2_limit), ("spe", "SPE", spe_limit)];
+    let spec = panels(points.collect(), views.len(), time.is_some(), |at, x| {
+        let (field, title, limit) = views[at];
         let mut rule = threshold_rule("y", limit);
         rule["mark"]["color"] = json!("#222222");
+        let axes = json!({"x": x, "y": numbers(field, title)});
         json!({"layer": [
-            {"mark": {"type": "line", "color": NORMAL, "strokeWidth": 1.2},
-             "encoding": {"x": moments(time.is_some()), "y": numbers(field, title)}},
-            {"transform": [{"filter": format!("datum.{field}_over")}],
-             "mark": {"type": "point", "filled": true, "size": 30, "color": ANOMALY, "tooltip": true},
-             "encoding": {"x": moments(time.is_some()), "y": numbers(field, title)}},
+            {"mark": {"type": "line", "color": NORMAL, "strokeWidth": 1.2}, "encoding": axes},
+            {"transform": [{"filter": format!("datum.{field}_over")}], "encoding": axes,
+             "mark": {"type": "point", "filled": true, "size": 30, "color": ANOMALY, "opacity": 0.9, "tooltip": true}},
             rule,
         ]})
-    };
-    let views = vec![view("t2", "T²", t2_limit), view("spe", "SPE", spe_limit)];
-    document("t2_spe", "T² and SPE over time", None, panels(points.collect(), views, 140))
+    });
+    document("t2_spe", "T² and SPE over time", None, spec)
 }
 
 fn kinds(field: &str, kinds: &[(&str, &str)]) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Figure;
-use super::parts::{NORMAL, document, label, short, shown};
+use super::parts::{ANOMALY, NORMAL, document, label, short, shown};
 use crate::Frame;
 
 /// Columns with a histogram of their own.
@@ -70,7 +70,7 @@ pub fn correlation(frame: &Frame) -> Figure {
     let axis = |field: &str| json!({"field": field, "type": "nominal", "title": null, "sort": names});
     let mut layers = vec![json!({"mark": {"type": "rect", "tooltip": true}, "encoding": {
         "color": {"field": "r", "type": "quantitative", "title": "correlation",
-            "scale": {"domain": [-1, 0, 1], "range": [NORMAL, "#ffffff", "#e45756"]}}}})];
+            "scale": {"domain": [-1, 0, 1], "range": [NORMAL, "#ffffff", ANOMALY], "interpolate": "rgb"}}}})];
     if names.len() <= 10 {
         layers.push(json!({"mark": {"type": "text", "fontSize": 10}, "encoding": {
             "text": {"field": "r", "type": "quantitative", "format": ".2f"}, "color": {"value": "#222222"}}}));

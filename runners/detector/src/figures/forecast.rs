@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Figure;
 use super::classes::lines;
@@ -83,15 +83,15 @@ pub fn decomposition(parts: Parts<'_>, limit: f64, time: Option<&[i64]>) -> Figu
         json!({"x": moment(time, row), "trend": short(parts.trend[row]), "seasonal": short(parts.seasonal[row]),
             "residual": short(parts.residual[row]), "far": far(row)})
     });
-    let line = |field: &str| {
-        json!({"mark": {"type": "line", "color": NORMAL, "strokeWidth": 1.2},
-        "encoding": {"x": moments(time.is_some()), "y": numbers(field, field)}})
-    };
-    let marked = json!({"layer": [line("residual"), {"transform": [{"filter": "datum.far"}],
-        "mark": {"type": "point", "filled": true, "size": 34, "color": ANOMALY, "tooltip": true},
-        "encoding": {"x": moments(time.is_some()), "y": numbers("residual", "residual")}}]});
-    let views: Vec<Value> = vec![line("trend"), line("seasonal"), marked];
-    document("decomposition", "Trend, season and residual", None, panels(rows.collect(), views, 110))
+    let fields = ["trend", "seasonal", "residual"];
+    let spec = panels(rows.collect(), fields.len(), time.is_some(), |at, x| {
+        let axes = json!({"x": x, "y": numbers(fields[at], fields[at])});
+        let line = json!({"mark": {"type": "line", "color": NORMAL, "strokeWidth": 1.2}, "encoding": axes});
+        let far = json!({"transform": [{"filter": "datum.far"}], "encoding": axes,
+            "mark": {"type": "point", "filled": true, "size": 34, "color": ANOMALY, "opacity": 0.9, "tooltip": true}});
+        json!({"layer": if fields[at] == "residual" { vec![line, far] } else { vec![line] }})
+    });
+    document("decomposition", "Trend, season and residual", None, spec)
 }
 
 /// What an iterative method minimised, by name (`loss`, `validation loss`), a value for each epoch.

@@ -15,18 +15,16 @@ pub const MAX_PANELS: usize = 6;
 pub fn outliers_by_column(frame: &Frame, predicted: &[u8]) -> Figure {
     let columns = varying(frame, MAX_PANELS);
     let shown: Vec<usize> = columns.kept.iter().map(|(column, _)| *column).collect();
-    let views = shown
-        .iter()
-        .enumerate()
-        .map(|(at, column)| marked_line(&format!("v{at}"), &label(&frame.columns()[*column]), frame.time().is_some()));
-    let spec = panels(rows(frame, &shown, predicted), views.collect(), 90);
+    let spec = panels(rows(frame, &shown, predicted), shown.len(), frame.time().is_some(), |at, x| {
+        marked_line(&format!("v{at}"), &label(&frame.columns()[shown[at]]), x)
+    });
     document("outliers_by_column", "Anomalies in each column", columns.subtitle(), spec)
 }
 
 /// The values of one column over time (or row number), anomalous rows marked. `predicted` has 1 for each anomalous row.
 pub fn prediction_overlay(frame: &Frame, column: usize, predicted: &[u8]) -> Figure {
     let name = label(&frame.columns()[column]);
-    let mut spec = marked_line("v0", &name, frame.time().is_some());
+    let mut spec = marked_line("v0", &name, moments(frame.time().is_some()));
     spec["data"] = json!({"values": rows(frame, &[column], predicted)});
     figure("prediction_overlay", &format!("Anomalies in {name}"), spec)
 }
@@ -45,8 +43,8 @@ fn rows(frame: &Frame, columns: &[usize], predicted: &[u8]) -> Vec<Value> {
     rows.collect()
 }
 
-fn marked_line(field: &str, title: &str, has_time: bool) -> Value {
-    let axes = json!({"x": moments(has_time), "y": numbers(field, title)});
+fn marked_line(field: &str, title: &str, x: Value) -> Value {
+    let axes = json!({"x": x, "y": numbers(field, title)});
     json!({"encoding": axes, "layer": [
         {"mark": {"type": "line", "color": NORMAL, "strokeWidth": 1.2}},
         {"transform": [{"filter": "datum.anomaly"}],

@@ -39,11 +39,18 @@ pub(super) fn document(name: &str, title: &str, subtitle: Option<String>, mut sp
     Figure { name: name.into(), title: title.into(), spec }
 }
 
-/// Panels below each other that share the rows of `values` and their x axis.
-pub(super) fn panels(values: Vec<Value>, panels: Vec<Value>, height: u32) -> Value {
-    let sized = panels.into_iter().map(|mut panel| {
+/// Panels below each other that share the rows of `values` and their x axis: `panel(i, x)` draws the i-th with the x axis
+/// that it is handed, which only the last one labels.
+pub(super) fn panels(values: Vec<Value>, n: usize, has_time: bool, panel: impl Fn(usize, Value) -> Value) -> Value {
+    let sized = (0..n).map(|at| {
+        let mut x = moments(has_time);
+        if at + 1 < n {
+            x["title"] = Value::Null;
+            x["axis"] = json!({"labels": false, "ticks": false});
+        }
+        let mut panel = panel(at, x);
         panel["width"] = json!(PANEL_WIDTH);
-        panel["height"] = json!(height);
+        panel["height"] = json!((420 / n.max(1)).clamp(90, 200));
         panel
     });
     json!({"data": {"values": values}, "vconcat": sized.collect::<Vec<_>>(), "resolve": {"scale": {"x": "shared"}}})
@@ -64,8 +71,10 @@ pub(super) fn moment(time: Option<&[i64]>, row: usize) -> i64 {
 
 /// The x axis of [`moment`]s in the field `x`.
 pub(super) fn moments(has_time: bool) -> Value {
-    let (kind, title) = if has_time { ("temporal", "time") } else { ("quantitative", "row") };
-    json!({"field": "x", "type": kind, "title": title, "scale": {"zero": false}})
+    if has_time {
+        return json!({"field": "x", "type": "temporal", "title": "time"});
+    }
+    json!({"field": "x", "type": "quantitative", "title": "row", "scale": {"zero": false, "nice": false}})
 }
 
 /// An axis of numbers that need not show 0.
