@@ -66,10 +66,13 @@ pub fn detectors_page(specs: &[DetectorSpec]) -> String {
     page
 }
 
-/// The detector that `sub_<name>` applies to the windows of a series.
+/// The detector that `sub_<name>` applies to the windows of a series. One that does not take all its hyperparameters is a
+/// method of its own, with a section of its own.
 fn inner<'a>(spec: &DetectorSpec, specs: &'a [DetectorSpec]) -> Option<&'a DetectorSpec> {
     let name = spec.name.strip_prefix("sub_")?;
-    specs.iter().find(|other| other.name == name)
+    let inner = specs.iter().find(|other| other.name == name)?;
+    let taken = properties(spec);
+    properties(inner).keys().all(|name| taken.contains_key(name)).then_some(inner)
 }
 
 fn index(page: &mut String, title: &str, meaning: &str, specs: &[&&DetectorSpec]) {
@@ -169,7 +172,9 @@ mod tests {
         let knn = spec("knn", InputKind::Tabular, schema());
         let windowed = spec("sub_knn", InputKind::Series, schema().optional_integer("window", 2..=9, "Rows."));
         let alone = spec("sub_other", InputKind::Series, HyperparameterSchema::new());
-        let page = detectors_page(&[knn, windowed, alone]);
+        let lof = spec("lof", InputKind::Tabular, schema());
+        let of_its_own = spec("sub_lof", InputKind::Series, HyperparameterSchema::new());
+        let page = detectors_page(&[knn, lof, windowed, alone, of_its_own]);
         assert!(page.lines().next().unwrap().contains("@generated"));
         for line in [
             "| [`knn`](#knn) | Title of knn | For a\\|b. |",
@@ -178,6 +183,7 @@ mod tests {
             "| [`sub_other`](#sub_other) | Title of sub_other | For a\\|b. |",
             "## knn",
             "## sub_other",
+            "## sub_lof",
             "How knn works.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\nis not in\n{page}");

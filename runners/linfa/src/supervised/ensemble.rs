@@ -23,6 +23,14 @@ pub(crate) trait OutOfBag: std::fmt::Debug + Send + Sync {
     fn drawn(&self, tree: usize, n_rows: usize) -> Option<Vec<u32>>;
 }
 
+/// What the trees that were not grown with a row say of it.
+struct Votes {
+    /// The sums of their probabilities, shape (n_rows, n_classes).
+    sums: Vec<f64>,
+    /// How many trees these are.
+    trees: Vec<u32>,
+}
+
 /// Trees whose probabilities are averaged.
 #[derive(Debug)]
 pub(crate) struct Ensemble {
@@ -80,32 +88,31 @@ impl Ensemble {
         features
     }
 
-    /// The probabilities of each row from the trees that were not grown with it, shape (n_rows, n_classes), and how many
-    /// trees these are.
+    /// `None` when `frame` is not that of training.
     fn out_of_bag(
         &self,
         frame: &Frame,
         out_of_bag: &dyn OutOfBag,
         ctx: &Context<'_>,
-    ) -> Result<Option<(Vec<f64>, Vec<u32>)>, DetectorError> {
+    ) -> Result<Option<Votes>, DetectorError> {
         let (n_rows, n_classes) = (frame.n_rows(), self.classes.len());
         let mut sums = vec![0.0; n_rows * n_classes];
-        let mut votes = vec![0_u32; n_rows];
+        let mut trees = vec![0_u32; n_rows];
         for (idx, tree) in self.trees.iter().enumerate() {
             ctx.check_cancelled()?;
             let Some(drawn) = out_of_bag.drawn(idx, n_rows) else { return Ok(None) };
-            let blocks = sums.par_chunks_mut(BLOCK_ROWS * n_classes).zip(votes.par_chunks_mut(BLOCK_ROWS)).enumerate();
-            blocks.for_each(|(block, (sums, votes))| {
-                for (at, (sums, votes)) in sums.chunks_exact_mut(n_classes).zip(votes).enumerate() {
+            let blocks = sums.par_chunks_mut(BLOCK_ROWS * n_classes).zip(trees.par_chunks_mut(BLOCK_ROWS)).enumerate();
+            blocks.for_each(|(block, (sums, trees))| {
+                for (at, (sums, trees)) in sums.chunks_exact_mut(n_classes).zip(trees).enumerate() {
                     let row = block * BLOCK_ROWS + at;
                     if drawn[row] == 0 {
                         tree.add_shares(tree.leaf(frame.row(row)), sums);
-                        *votes += 1;
+                        *trees += 1;
                     }
                 }
             });
         }
-        Ok(Some((sums, votes)))
+        Ok(Some(Votes { sums, trees }))
     }
 }
 
@@ -118,10 +125,10 @@ impl FittedDetector for Ensemble {
     fn training_scores(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
         let mut scores = self.score(frame, ctx)?;
         let Some(out_of_bag) = self.out_of_bag.as_deref() else { return Ok(scores) };
-        let Some((mut sums, votes)) = self.out_of_bag(frame, out_of_bag, ctx)? else { return Ok(scores) };
-        let rows = sums.chunks_exact_mut(self.classes.len()).zip(&votes).zip(&mut scores);
-        for ((row, votes), score) in rows.filter(|((_, votes), _)| **votes > 0) {
-            row.iter_mut().for_each(|probability| *probability /= f64::from(*votes));
+        let Some(mut votes) = self.out_of_bag(frame, out_of_bag, ctx)? else { return Ok(scores) };
+        let rows = votes.sums.chunks_exact_mut(self.classes.len()).zip(&votes.trees).zip(&mut scores);
+        for ((row, trees), score) in rows.filter(|((_, trees), _)| **trees > 0) {
+            row.iter_mut().for_each(|probability| *probability /= f64::from(*trees));
             *score = self.classes.score(row);
         }
         Ok(scores)

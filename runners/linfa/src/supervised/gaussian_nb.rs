@@ -72,9 +72,9 @@ impl Detector for GaussianNb {
         let scale = scale(frame.as_slice());
         ctx.report(0.1, "measuring the classes");
         let one_class = vec![0; codes.len()];
-        let (_, _, overall) = moments(frame, &one_class, 1, scale, ctx)?;
-        let largest = overall.iter().copied().fold(0.0, f64::max);
-        let (rows, means, mut variances) = moments(frame, &codes, classes.len(), scale, ctx)?;
+        let overall = moments(frame, &one_class, 1, scale, ctx)?;
+        let largest = overall.variances.iter().copied().fold(0.0, f64::max);
+        let Moments { rows, means, mut variances } = moments(frame, &codes, classes.len(), scale, ctx)?;
         let added = hyperparameters.number("var_smoothing")? * largest;
         variances.mapv_inplace(|variance| (variance + added).max(f64::MIN_POSITIVE));
         ctx.check_cancelled()?;
@@ -92,7 +92,7 @@ impl Detector for GaussianNb {
             return Err(DetectorError::artifact("it does not have one distribution for each class"));
         }
         let positive = variances.iter().all(|variance| *variance >= f64::MIN_POSITIVE) && !rows.contains(&0);
-        if !positive || !(scale > 0.0 && scale <= 1.0) {
+        if !(positive && scale > 0.0 && scale <= 1.0) {
             return Err(DetectorError::artifact("it has a class without rows or a variance that is not positive"));
         }
         Ok(Box::new(Bayes::new(classes, rows, scale, means, variances)))
@@ -106,13 +106,19 @@ fn scale(values: &[f64]) -> f64 {
 }
 
 /// Rows of each class, and mean and variance (divisor n) of each feature in it, shapes (n_classes, n_features).
+struct Moments {
+    rows: Vec<u32>,
+    means: Array2<f64>,
+    variances: Array2<f64>,
+}
+
 fn moments(
     frame: &Frame,
     codes: &[u32],
     n_classes: usize,
     scale: f64,
     ctx: &Context<'_>,
-) -> Result<(Vec<u32>, Array2<f64>, Array2<f64>), DetectorError> {
+) -> Result<Moments, DetectorError> {
     let mut rows = vec![0_u32; n_classes];
     codes.iter().for_each(|code| rows[*code as usize] += 1);
     let (mut means, mut variances) =
@@ -121,7 +127,7 @@ fn moments(
     divide(&mut means, &rows);
     accumulate(frame, codes, scale, ctx, &mut variances, |x, at, sum| *sum += (x - means[at]).powi(2))?;
     divide(&mut variances, &rows);
-    Ok((rows, means, variances))
+    Ok(Moments { rows, means, variances })
 }
 
 /// Calls `add(value, [class, feature], sum)` for every value, row after row.
