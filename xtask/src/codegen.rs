@@ -4,17 +4,21 @@ use anyhow::{Result, bail};
 
 use crate::{cargo, generated, process, test::Args, web};
 
-/// The test of `nunatak-api` that compares schema.graphql, and writes it when `NUNATAK_UPDATE` is 1.
-const SCHEMA_TEST: &str = "schema_is_current";
+/// Packages and those of their tests that compare a generated file, and write it when `NUNATAK_UPDATE` is 1:
+/// schema.graphql and docs/detectors.md.
+const TESTS: [(&str, &str); 2] = [("nunatak-api", "schema_is_current"), ("nunatak-linfa", "detectors_page_is_current")];
 
 pub(crate) fn run() -> Result<()> {
-    schema()?;
+    for (package, test) in TESTS {
+        write(package, test)?;
+    }
     web::codegen()
 }
 
 /// Fails when a generated file is not what its generator writes now.
 ///
-/// schema.graphql has been compared by its own test when this runs, as the last step of the suite.
+/// schema.graphql and docs/detectors.md have been compared by tests of their own when this runs, as the last step of the
+/// suite.
 pub(crate) fn check(_: &Args) -> Result<()> {
     let before = generated::snapshot();
     web::codegen()?;
@@ -29,13 +33,13 @@ pub(crate) fn check(_: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds `nunatak-api` alone: the client, which is typed from the old schema, may not compile with the new one.
-fn schema() -> Result<()> {
+/// Builds one package alone: the client, which is typed from the old schema, may not compile with the new one.
+fn write(package: &str, test: &str) -> Result<()> {
     let mut command = cargo::cargo();
     if cargo::has_nextest() {
-        command.args(["nextest", "run", "-p", "nunatak-api", SCHEMA_TEST]);
+        command.args(["nextest", "run", "-p", package, test]);
     } else {
-        command.args(["test", "-p", "nunatak-api", "--tests", SCHEMA_TEST]);
+        command.args(["test", "-p", package, "--tests", test]);
     }
     process::run(command.env("NUNATAK_UPDATE", "1").env_remove(cargo::DATABASE))
 }

@@ -33,7 +33,7 @@ struct Cli {
 enum Command {
     /// Run the whole suite: lint, Rust on SQLite and on a private PostgreSQL, web, Python
     Test(test::Args),
-    /// Write the generated files anew: schema.graphql, and what the web app derives from it
+    /// Write the generated files anew: docs/detectors.md, schema.graphql, and what the web app derives from it
     Codegen,
     /// Format the Rust code, then check sizes of files and words that do not belong in them
     Tidy,

@@ -1,5 +1,7 @@
 //! How well scores agree with labels. Definitions are scikit-learn's and PyOD's, so that numbers can be compared.
 
+pub mod classification;
+
 use std::collections::BTreeMap;
 
 /// All metrics of `scores` against `labels` (1 = anomaly): `roc_auc`, `average_precision`, `best_f1`, `best_f1_threshold`,

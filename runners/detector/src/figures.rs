@@ -1,10 +1,21 @@
 //! Plots of a run as Vega-Lite v5 documents: self-contained, bounded, the same for the same scores.
+//!
+//! Here are those of any run's scores; the submodules draw tables, outcomes, classes, principal components and forecasts.
+
+pub mod classes;
+pub mod components;
+pub mod eda;
+pub mod forecast;
+pub mod outcome;
+mod parts;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::evaluation::{class_sizes, steps};
 use crate::{Frame, InputKind};
+pub use parts::Axis;
+use parts::{figure, threshold_rule};
 
 /// No figure holds more data points than this: a figure is for looking at, not for data.
 pub const MAX_POINTS: usize = 500;
@@ -14,7 +25,7 @@ const N_BINS: usize = 40;
 /// One plot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
-    /// `score_histogram`, `roc_curve`, `precision_recall_curve` or `score_series`.
+    /// The name of the function that drew it: `score_histogram`.
     pub name: String,
     pub title: String,
     /// A Vega-Lite v5 document with its data inside.
@@ -137,14 +148,6 @@ fn curve(points: Vec<Value>, x: (&str, &str), y: (&str, &str)) -> Value {
     })
 }
 
-fn threshold_rule(channel: &str, threshold: f64) -> Value {
-    json!({
-        "data": {"values": [{"threshold": threshold}]},
-        "mark": {"type": "rule", "strokeDash": [4, 4], "tooltip": true},
-        "encoding": {channel: {"field": "threshold", "type": "quantitative"}},
-    })
-}
-
 /// At most [`MAX_POINTS`], evenly spaced, first and last kept.
 fn downsample(points: Vec<Value>) -> Vec<Value> {
     let n_points = points.len();
@@ -152,14 +155,6 @@ fn downsample(points: Vec<Value>) -> Vec<Value> {
         return points;
     }
     (0..MAX_POINTS).map(|i| points[i * (n_points - 1) / (MAX_POINTS - 1)].clone()).collect()
-}
-
-fn figure(name: &str, title: &str, mut spec: Value) -> Figure {
-    spec["$schema"] = json!("https://vega.github.io/schema/vega-lite/v5.json");
-    spec["title"] = json!(title);
-    spec["width"] = json!("container");
-    spec["height"] = json!(260);
-    Figure { name: name.into(), title: title.into(), spec }
 }
 
 #[cfg(test)]

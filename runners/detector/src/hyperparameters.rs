@@ -164,7 +164,7 @@ fn within_limits(property: &Value, number: f64) -> bool {
 }
 
 /// "an integer from 1 to 10000, or null".
-fn permitted(property: &Value) -> String {
+pub(crate) fn permitted(property: &Value) -> String {
     if let Some(words) = property["enum"].as_array() {
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();
         return format!("one of {}", words.join(", "));

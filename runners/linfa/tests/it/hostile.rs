@@ -7,7 +7,8 @@ use crate::reference::fit;
 
 fn frame() -> Frame {
     let values = ndarray::Array2::from_shape_fn((60, 2), |(row, column)| ((row * (3 + column)) % 17) as f64);
-    Frame::new(vec!["a".into(), "b".into()], values, None, None).unwrap()
+    let labels = (0..60).map(|row| u8::from(row % 9 == 0)).collect();
+    Frame::new(vec!["a".into(), "b".into()], values, None, Some(labels)).unwrap()
 }
 
 /// A small artefact of every detector.

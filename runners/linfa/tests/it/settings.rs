@@ -22,6 +22,8 @@ pub(crate) fn settings(name: &str) -> Value {
         "seasonal_decomposition" => json!({"period": 9}),
         "ssa" => json!({"window": 12}),
         "autoregressive" => json!({"max_order": 12, "d": 1}),
+        "random_forest" => json!({"n_estimators": 20, "random_state": 5}),
+        "decision_tree" => json!({"min_samples_leaf": 2}),
         _ => Value::Null,
     }
 }
@@ -40,6 +42,7 @@ pub(crate) fn tiny(name: &str) -> Value {
         "seasonal_decomposition" => json!({"period": 4}),
         "ssa" => json!({"window": 5}),
         "autoregressive" => json!({"order": 3}),
+        "random_forest" => json!({"n_estimators": 2}),
         _ => Value::Null,
     }
 }
