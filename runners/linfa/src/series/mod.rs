@@ -2,11 +2,14 @@
 
 mod robust_zscore;
 mod sub_pca;
+mod windowed;
 pub(crate) mod windows;
 
 use nunatak_detector::Detector;
 
 /// In the order of the catalogue: what to try first stands first.
 pub(crate) fn all() -> Vec<Box<dyn Detector>> {
-    vec![Box::new(sub_pca::SubPca), Box::new(robust_zscore::RobustZscore)]
+    let mut all: Vec<Box<dyn Detector>> = vec![Box::new(sub_pca::SubPca), Box::new(robust_zscore::RobustZscore)];
+    all.extend(windowed::adapters(crate::tabular::all()));
+    all
 }

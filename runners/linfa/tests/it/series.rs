@@ -1,6 +1,7 @@
 //! Series detectors against the windows labelled in NAB.
 
-use nunatak_detector::{Context, predict};
+use nunatak_detector::evaluation::series::volume_under_surface;
+use nunatak_detector::{Context, Frame, predict};
 use serde_json::{Value, json};
 
 use crate::reference::{fit, series};
@@ -55,4 +56,70 @@ fn a_series_shorter_than_the_window_is_refused() {
     assert_eq!(predict(48).unwrap().scores.len(), 48);
     let figures = predict(500).unwrap().figures;
     assert!(figures.iter().any(|figure| figure.name == "score_series"));
+}
+
+/// Series, period, and VUS-PR of Sub-KNN and Sub-IForest in the reference.
+const WINDOWED: [(&str, usize, f64, f64); 5] = [
+    ("art_daily_jumpsup", 288, 0.9829, 0.9251),
+    ("ec2_request_latency_system_failure", 6, 0.1874, 0.1551),
+    ("machine_temperature_system_failure", 125, 0.3082, 0.6765),
+    ("rds_cpu_utilization_cc0c53", 125, 0.8038, 0.7475),
+    ("speed_7578", 34, 0.8347, 0.7112),
+];
+
+#[test]
+fn windows_make_series_detectors_of_tabular_ones() {
+    for (name, window, knn, isolation_forest) in WINDOWED {
+        let Some(frame) = series(name) else { continue };
+        for (detector, expected) in [("sub_knn", knn), ("sub_isolation_forest", isolation_forest)] {
+            let trained = fit(detector, &frame, Value::Null);
+            assert_eq!(trained.parameters["window_"], window, "{name}");
+            let found = volume_under_surface(&trained.scores, frame.labels().unwrap(), window).unwrap().pr;
+            assert!(found > expected - 0.02, "{detector} on {name}: {found:.4}, the reference has {expected:.4}");
+        }
+    }
+}
+
+/// Two columns, period 20, with a stretch of another shape and size at 400..430.
+fn waves(scale: f64, offset: f64) -> Frame {
+    let values = ndarray::Array2::from_shape_fn((600, 2), |(row, column)| {
+        let (speed, size) = if (400..430).contains(&row) { (2.3, 1.8) } else { (1.0, 1.0) };
+        let wave = (row as f64 * std::f64::consts::TAU / 20.0 * speed + column as f64).sin() * size;
+        let noise = (row * 7919 % 101) as f64 / 1000.0;
+        (wave + noise) * if column == 0 { scale } else { 1.0 } + offset
+    });
+    let labels = (0..600).map(|row| u8::from((400..430).contains(&row))).collect();
+    Frame::new(vec!["a".into(), "b".into()], values, None, Some(labels)).unwrap()
+}
+
+#[test]
+fn every_windowed_detector_sees_an_unusual_stretch() {
+    let frame = waves(1.0, 0.0);
+    for detector in nunatak_linfa::all() {
+        let name = detector.spec().name;
+        if name.starts_with("sub_") {
+            let roc_auc = fit(&name, &frame, crate::settings::settings(&name)).metrics["roc_auc"];
+            assert!(roc_auc > 0.8, "{name}: {roc_auc:.3}");
+        }
+    }
+}
+
+#[test]
+fn the_series_is_scaled_and_not_each_column_of_the_windows() {
+    let scores = |frame: &Frame| fit("sub_knn", frame, json!({"window": 20})).scores;
+    let (plain, scaled) = (scores(&waves(1.0, 0.0)), scores(&waves(1000.0, 50.0)));
+    assert!(plain.iter().zip(&scaled).all(|(a, b)| (a - b).abs() < 1e-9));
+    let raw = fit("sub_knn", &waves(1000.0, 50.0), json!({"window": 20, "standardize": false})).scores;
+    assert!(raw[10] > 10.0 * plain[10]);
+}
+
+#[test]
+fn windows_left_out_of_training_are_scored_too() {
+    let frame = waves(1.0, 0.0);
+    let trained = fit("sub_knn", &frame, json!({"window": 20, "max_windows": 100}));
+    assert_eq!((&trained.parameters["stride_"], &trained.parameters["n_samples_fit_"]), (&json!(6), &json!(97)));
+    assert_eq!(trained.scores.len(), 600);
+    assert!(trained.metrics["roc_auc"] > 0.9);
+    let every_third = fit("sub_knn", &frame, json!({"window": 20, "stride": 3}));
+    assert_eq!(every_third.parameters["n_samples_fit_"], 194);
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 /// For the gates, on 300 rows.
 pub(crate) fn settings(name: &str) -> Value {
     match name {
+        name if is_windowed(name) => windowed(settings(&name["sub_".len()..]), 12),
         "gaussian_mixture" => json!({"n_components": 3, "random_state": 5}),
         "one_class_svm" => json!({"max_samples": 150, "random_state": 5}),
         "dbscan" => json!({"max_samples": 150, "random_state": 5}),
@@ -18,9 +19,21 @@ pub(crate) fn settings(name: &str) -> Value {
 /// For hostile artefacts, on 60 rows: the smaller the artefact, the more of its bytes are hit.
 pub(crate) fn tiny(name: &str) -> Value {
     match name {
+        name if is_windowed(name) => windowed(tiny(&name["sub_".len()..]), 3),
         "isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
         "gaussian_mixture" => json!({"n_components": 2}),
         "sub_pca" => json!({"window": 5}),
         _ => Value::Null,
     }
+}
+
+/// Whether it is a tabular detector on windows.
+fn is_windowed(name: &str) -> bool {
+    name.starts_with("sub_") && name != "sub_pca"
+}
+
+fn windowed(inner: Value, window: usize) -> Value {
+    let mut settings = inner.as_object().cloned().unwrap_or_default();
+    settings.insert("window".into(), window.into());
+    settings.into()
 }
