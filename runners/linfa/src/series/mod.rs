@@ -1,5 +1,7 @@
 //! Detectors that read rows as equally spaced moments in time order.
 
+mod matrix_profile;
+mod profile;
 mod robust_zscore;
 mod sub_pca;
 mod windowed;
@@ -9,7 +11,8 @@ use nunatak_detector::Detector;
 
 /// In the order of the catalogue: what to try first stands first.
 pub(crate) fn all() -> Vec<Box<dyn Detector>> {
-    let mut all: Vec<Box<dyn Detector>> = vec![Box::new(sub_pca::SubPca), Box::new(robust_zscore::RobustZscore)];
+    let mut all: Vec<Box<dyn Detector>> =
+        vec![Box::new(sub_pca::SubPca), Box::new(matrix_profile::MatrixProfile), Box::new(robust_zscore::RobustZscore)];
     all.extend(windowed::adapters(crate::tabular::all()));
     all
 }

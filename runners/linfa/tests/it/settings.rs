@@ -12,6 +12,7 @@ pub(crate) fn settings(name: &str) -> Value {
         "isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
         "sub_pca" => json!({"window": 12}),
         "robust_zscore" => json!({"window": 30}),
+        "matrix_profile" => json!({"window": 12}),
         _ => Value::Null,
     }
 }
@@ -23,6 +24,7 @@ pub(crate) fn tiny(name: &str) -> Value {
         "isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
         "gaussian_mixture" => json!({"n_components": 2}),
         "sub_pca" => json!({"window": 5}),
+        "matrix_profile" => json!({"window": 5, "mode": "self_join"}),
         _ => Value::Null,
     }
 }
