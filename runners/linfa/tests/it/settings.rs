@@ -13,6 +13,8 @@ pub(crate) fn settings(name: &str) -> Value {
         "sub_pca" => json!({"window": 12}),
         "robust_zscore" => json!({"window": 30}),
         "matrix_profile" => json!({"window": 12}),
+        "half_space_trees" => json!({"n_trees": 10, "window_size": 50, "window": 4, "random_state": 5}),
+        "spectral_residual" => json!({"window": 59}),
         _ => Value::Null,
     }
 }
@@ -25,6 +27,8 @@ pub(crate) fn tiny(name: &str) -> Value {
         "gaussian_mixture" => json!({"n_components": 2}),
         "sub_pca" => json!({"window": 5}),
         "matrix_profile" => json!({"window": 5, "mode": "self_join"}),
+        "half_space_trees" => json!({"n_trees": 2, "height": 3, "window_size": 20, "window": 2}),
+        "spectral_residual" => json!({"window": 16}),
         _ => Value::Null,
     }
 }
