@@ -15,7 +15,7 @@ const ALARMS: [u8; 12] = [1, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0];
 #[test]
 fn ranges_are_maximal_runs() {
     assert_eq!(ranges(&LABELS), [2..6, 9..11]);
-    assert_eq!(ranges(&[1, 1]), [0..2]);
+    assert_eq!(ranges(&[1, 1, 0, 1]), [0..2, 3..4]);
     assert!(ranges(&[0, 0]).is_empty() && ranges(&[]).is_empty());
 }
 

@@ -1,9 +1,11 @@
 //! Detectors that read rows as equally spaced moments in time order.
 
+mod cut_tree;
 mod fft;
 mod half_space_trees;
 mod matrix_profile;
 mod profile;
+mod robust_random_cut_forest;
 mod robust_zscore;
 mod shingle;
 mod spectral_residual;
@@ -20,6 +22,7 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
         Box::new(matrix_profile::MatrixProfile),
         Box::new(robust_zscore::RobustZscore),
         Box::new(half_space_trees::HalfSpaceTrees),
+        Box::new(robust_random_cut_forest::RobustRandomCutForest),
         Box::new(spectral_residual::SpectralResidual),
     ];
     all.extend(windowed::adapters(crate::tabular::all()));

@@ -41,13 +41,12 @@ const BATCH_VALUES: usize = 1 << 22;
 
 /// An adapter for each of `detectors` that has one.
 pub(crate) fn adapters(detectors: Vec<Box<dyn Detector>>) -> Vec<Box<dyn Detector>> {
-    let suits = |detector: &Box<dyn Detector>| {
-        let spec = detector.spec();
+    let suits = |spec: &DetectorSpec| {
         let unsupervised_rows = spec.input_kind == InputKind::Tabular && spec.learning == Learning::Unsupervised;
         unsupervised_rows && LEFT_OUT.iter().all(|(name, _)| *name != spec.name)
     };
     let adapt = |inner| -> Box<dyn Detector> { Box::new(Windowed { inner }) };
-    detectors.into_iter().filter(suits).map(adapt).collect()
+    detectors.into_iter().filter(|detector| suits(&detector.spec())).map(adapt).collect()
 }
 
 /// Detector `sub_<inner>`.

@@ -143,10 +143,10 @@ fn streams_score_as_the_whole() {
 
 /// What a series detector says of its columns adds up to the score, where it says so.
 #[test]
-fn exact_contributions_add_up() {
+fn contributions_add_up() {
     let frame = waves(1.0, 0.0);
     let detectors = nunatak_linfa::all();
-    for name in ["matrix_profile", "spectral_residual"] {
+    for name in ["matrix_profile", "spectral_residual", "robust_random_cut_forest"] {
         let artifact = fit(name, &frame, crate::settings::settings(name)).artifact;
         let fitted = nunatak_detector::load(&detectors, &artifact).unwrap();
         let scores = fitted.score(&frame, &Context::quiet(0)).unwrap();
@@ -177,17 +177,22 @@ fn spectral_residual_is_tsb_ads() {
     }
 }
 
+/// Detector and the mean VUS-PR over the series above of its peer in the reference: River's with 8 lags, rcf3's with 8.
+const FORESTS: [(&str, f64); 2] = [("half_space_trees", 0.3558), ("robust_random_cut_forest", 0.2377)];
+
 #[test]
-fn half_space_trees_do_as_well_as_rivers_or_better() {
-    // Mean VUS-PR of River's over these series: 0.3558.
-    let found: Vec<f64> = WINDOWED
-        .iter()
-        .filter_map(|(name, period, _, _)| Some((series(name)?, *period)))
-        .map(|(frame, period)| {
-            let scores = fit("half_space_trees", &frame, Value::Null).scores;
-            volume_under_surface(&scores, frame.labels().unwrap(), period).unwrap().pr
-        })
-        .collect();
-    let mean = found.iter().sum::<f64>() / found.len() as f64;
-    assert!(found.len() < WINDOWED.len() || mean > 0.3558 - 0.02, "{mean:.4}: {found:?}");
+fn forests_of_streams_do_as_well_as_their_peers_or_better() {
+    let all: Vec<(Frame, usize)> =
+        WINDOWED.iter().filter_map(|(name, period, _, _)| Some((series(name)?, *period))).collect();
+    if all.len() < WINDOWED.len() {
+        return;
+    }
+    for (name, expected) in FORESTS {
+        let volume = |(frame, period): &(Frame, usize)| {
+            let scores = fit(name, frame, Value::Null).scores;
+            volume_under_surface(&scores, frame.labels().unwrap(), *period).unwrap().pr
+        };
+        let mean = all.iter().map(volume).sum::<f64>() / all.len() as f64;
+        assert!(mean > expected - 0.02, "{name}: {mean:.4}, the reference has {expected}");
+    }
 }

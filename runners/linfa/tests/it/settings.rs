@@ -15,6 +15,7 @@ pub(crate) fn settings(name: &str) -> Value {
         "matrix_profile" => json!({"window": 12}),
         "half_space_trees" => json!({"n_trees": 10, "window_size": 50, "window": 4, "random_state": 5}),
         "spectral_residual" => json!({"window": 59}),
+        "robust_random_cut_forest" => json!({"n_trees": 10, "max_samples": 64, "window": 4, "random_state": 5}),
         _ => Value::Null,
     }
 }
@@ -29,6 +30,7 @@ pub(crate) fn tiny(name: &str) -> Value {
         "matrix_profile" => json!({"window": 5, "mode": "self_join"}),
         "half_space_trees" => json!({"n_trees": 2, "height": 3, "window_size": 20, "window": 2}),
         "spectral_residual" => json!({"window": 16}),
+        "robust_random_cut_forest" => json!({"n_trees": 2, "max_samples": 8, "window": 2}),
         _ => Value::Null,
     }
 }
