@@ -4,6 +4,8 @@ pub mod classification;
 
 use std::collections::BTreeMap;
 
+pub mod series;
+
 /// All metrics of `scores` against `labels` (1 = anomaly): `roc_auc`, `average_precision`, `best_f1`, `best_f1_threshold`,
 /// `precision_at_n`, and at `threshold` `precision`, `recall` and `f1`.
 ///

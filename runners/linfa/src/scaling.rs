@@ -13,6 +13,11 @@ impl Scaling {
         Ok(Self(wanted.then(|| Standardization::fit(frame.values()))))
     }
 
+    /// Hands rows through.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
     pub(crate) fn load(header: &ArtifactHeader) -> Self {
         Self(header.preprocessing.clone())
     }

@@ -91,12 +91,17 @@ pub(crate) fn score_points<S>(
         Ok::<(), DetectorError>(())
     })?;
     ctx.check_cancelled()?;
+    Ok(cover(&window_scores, window))
+}
+
+/// Each row's mean over the windows of `window` rows that cover it, given one score for each window in order.
+pub(crate) fn cover(window_scores: &[f64], window: usize) -> Vec<f64> {
     let mean = |row: usize| {
         let covering = row.saturating_sub(window - 1)..(row + 1).min(window_scores.len());
         let n_covering = covering.len() as f64;
         window_scores[covering].iter().sum::<f64>() / n_covering
     };
-    Ok((0..table.nrows()).into_par_iter().map(mean).collect())
+    (0..window_scores.len() + window - 1).into_par_iter().map(mean).collect()
 }
 
 /// The windows that start at `starts`, one a row, shape (starts, window x n_columns).

@@ -3,6 +3,7 @@
 mod calibration;
 mod control_charts;
 mod forecasts;
+mod evaluation;
 mod gates;
 mod hostile;
 mod neighborhoods;
