@@ -1,5 +1,6 @@
 //! One binary for all integration tests of this crate.
 
+mod contributions;
 mod gates;
 mod hostile;
 mod parity;
