@@ -7,6 +7,7 @@
 //! a row alone scores as in a batch, saving and loading changes no bit, seeds repeat, threads do not matter, cancelling
 //! stops. Add its reference scores to `tests/it/parity.rs` or `tests/it/series.rs`.
 
+mod chi_squared;
 mod contributions;
 mod ecdf;
 mod ellipsoid;
@@ -15,6 +16,7 @@ mod forest;
 mod linalg;
 mod neighbors;
 mod random;
+mod robust_covariance;
 mod rows;
 mod scaling;
 mod series;

@@ -8,6 +8,7 @@ mod hbos;
 mod isolation_forest;
 mod knn;
 mod mahalanobis;
+mod mcd;
 mod one_class_svm;
 pub(crate) mod pca;
 
@@ -20,6 +21,7 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
         Box::new(knn::Knn),
         Box::new(pca::Pca),
         Box::new(mahalanobis::Mahalanobis),
+        Box::new(mcd::Mcd),
         Box::new(ecod::Ecod),
         Box::new(copod::Copod),
         Box::new(hbos::Hbos),

@@ -14,6 +14,7 @@ fn exact() -> Vec<(&'static str, Value)> {
         ("pca", json!({"method": "hotelling_t2"})),
         ("pca", json!({"method": "hotelling_t2", "n_components": 3})),
         ("mahalanobis", Value::Null),
+        ("mcd", Value::Null),
         ("ecod", Value::Null),
         ("copod", Value::Null),
         ("hbos", Value::Null),
