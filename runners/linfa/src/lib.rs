@@ -12,6 +12,7 @@ mod contributions;
 mod ecdf;
 mod ellipsoid;
 mod expectation_maximization;
+mod extended_forest;
 mod forest;
 mod linalg;
 mod neighbors;

@@ -3,6 +3,7 @@
 mod copod;
 mod dbscan;
 mod ecod;
+mod extended_isolation_forest;
 mod gaussian_mixture;
 mod hbos;
 mod isolation_forest;
@@ -11,6 +12,7 @@ mod mahalanobis;
 mod mcd;
 mod one_class_svm;
 pub(crate) mod pca;
+mod sgd_one_class_svm;
 
 use nunatak_detector::Detector;
 
@@ -18,6 +20,7 @@ use nunatak_detector::Detector;
 pub(crate) fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(isolation_forest::IsolationForest),
+        Box::new(extended_isolation_forest::ExtendedIsolationForest),
         Box::new(knn::Knn),
         Box::new(pca::Pca),
         Box::new(mahalanobis::Mahalanobis),
@@ -27,6 +30,7 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
         Box::new(hbos::Hbos),
         Box::new(gaussian_mixture::GaussianMixture),
         Box::new(one_class_svm::OneClassSvm),
+        Box::new(sgd_one_class_svm::SgdOneClassSvm),
         Box::new(dbscan::Dbscan),
     ]
 }

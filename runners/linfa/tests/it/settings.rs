@@ -9,6 +9,8 @@ pub(crate) fn settings(name: &str) -> Value {
         "one_class_svm" => json!({"max_samples": 150, "random_state": 5}),
         "dbscan" => json!({"max_samples": 150, "random_state": 5}),
         "isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
+        "sgd_one_class_svm" => json!({"n_components": 40, "max_iter": 50, "random_state": 5}),
+        "extended_isolation_forest" => json!({"n_estimators": 30, "random_state": 5}),
         "sub_pca" => json!({"window": 12}),
         "robust_zscore" => json!({"window": 30}),
         _ => Value::Null,
@@ -19,6 +21,8 @@ pub(crate) fn settings(name: &str) -> Value {
 pub(crate) fn tiny(name: &str) -> Value {
     match name {
         "isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
+        "sgd_one_class_svm" => json!({"n_components": 10, "max_iter": 10}),
+        "extended_isolation_forest" => json!({"n_estimators": 3, "max_samples": 16}),
         "gaussian_mixture" => json!({"n_components": 2}),
         "sub_pca" => json!({"window": 5}),
         _ => Value::Null,
