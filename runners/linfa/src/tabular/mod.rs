@@ -3,6 +3,8 @@
 mod copod;
 mod dbscan;
 mod ecod;
+mod ensemble;
+mod ensemble_members;
 mod extended_isolation_forest;
 mod gaussian_mixture;
 mod hbos;
@@ -32,5 +34,6 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
         Box::new(one_class_svm::OneClassSvm),
         Box::new(sgd_one_class_svm::SgdOneClassSvm),
         Box::new(dbscan::Dbscan),
+        Box::new(ensemble::Ensemble),
     ]
 }

@@ -5,5 +5,6 @@ mod gates;
 mod hostile;
 mod parity;
 mod reference;
+mod robust;
 mod series;
 mod settings;
