@@ -1,7 +1,8 @@
 //! Frozen empirical distributions, one a feature: what ECOD and COPOD learn.
 
 use ndarray::Array2;
-use nunatak_detector::{Artifact, DetectorError, Frame, SavedState, Tensor};
+use nunatak_detector::{Artifact, Context, DetectorError, Frame, SavedState, Tensor};
+use rayon::prelude::*;
 
 /// The sorted training values and the sign of the skewness of each feature.
 #[derive(Debug)]
@@ -10,30 +11,44 @@ pub(crate) struct Ecdf {
     sorted: Array2<f64>,
     /// -1, 0 or 1 for each feature.
     skew_sign: Vec<f64>,
+    /// Every [`STRIDE`]-th of `sorted`, shape (n_features, n_training_rows / STRIDE rounded up): a search starts here, where
+    /// it stays in the cache.
+    coarse: Vec<f64>,
 }
 
-/// Negative log tail probabilities of one value.
+/// Tail probabilities of one value; scores are their negative logarithms.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tails {
-    /// -ln P(X <= x)
+    /// P(X <= x)
     pub(crate) left: f64,
-    /// -ln P(X >= x)
+    /// P(X >= x)
     pub(crate) right: f64,
-    /// The tail on the side that the feature is skewed to; the sum of both when it is not skewed.
+    /// The tail on the side that the feature is skewed to; the product of both when it is not skewed.
     pub(crate) skewed: f64,
 }
 
+/// Between two neighbours of the coarse values lie so many of the sorted ones: four lines of cache.
+const STRIDE: usize = 32;
+
 impl Ecdf {
-    pub(crate) fn fit(frame: &Frame) -> Self {
+    pub(crate) fn fit(frame: &Frame, ctx: &Context<'_>) -> Result<Self, DetectorError> {
         let mut sorted = frame.values().t().as_standard_layout().into_owned();
-        let mut skew_sign = Vec::with_capacity(sorted.nrows());
-        for mut column in sorted.rows_mut() {
-            skew_sign.push(skewness_sign(column.as_slice().unwrap_or_default()));
-            if let Some(column) = column.as_slice_mut() {
+        let columns = sorted.as_slice_mut().unwrap_or_default().par_chunks_mut(frame.n_rows());
+        let skew_sign: Result<Vec<f64>, DetectorError> = columns
+            .map(|column| {
+                ctx.check_cancelled()?;
+                let sign = skewness_sign(column);
                 column.sort_unstable_by(f64::total_cmp);
-            }
-        }
-        Self { sorted, skew_sign }
+                Ok(sign)
+            })
+            .collect();
+        ctx.check_cancelled()?;
+        Ok(Self::new(sorted, skew_sign?))
+    }
+
+    fn new(sorted: Array2<f64>, skew_sign: Vec<f64>) -> Self {
+        let coarse = sorted.rows().into_iter().flat_map(|row| row.into_iter().step_by(STRIDE)).copied().collect();
+        Self { sorted, skew_sign, coarse }
     }
 
     pub(crate) fn load(artifact: &Artifact) -> Result<Self, DetectorError> {
@@ -45,7 +60,7 @@ impl Ecdf {
         if sorted.nrows() != n_features || !ascending {
             return Err(DetectorError::artifact("its sorted values are not one ascending row for each feature"));
         }
-        Ok(Self { sorted, skew_sign })
+        Ok(Self::new(sorted, skew_sign))
     }
 
     pub(crate) fn save(&self) -> SavedState {
@@ -57,27 +72,71 @@ impl Ecdf {
         SavedState { tensors: tensors.map(|(name, tensor)| (name.to_string(), tensor)).into(), preprocessing: None }
     }
 
-    /// Sum over the features of `score(tails)`.
-    pub(crate) fn score_row(&self, row: &[f64], score: impl Fn(Tails) -> f64) -> f64 {
-        let sorted = self.sorted.as_slice().unwrap_or_default().chunks_exact(self.sorted.ncols());
-        row.iter().zip(sorted).zip(&self.skew_sign).map(|((x, sorted), sign)| score(tails(*x, sorted, *sign))).sum()
+    /// -ln `probability(tails)` of each feature of `row`.
+    pub(crate) fn terms(&self, row: &[f64], probability: impl Fn(Tails) -> f64, out: &mut [f64]) {
+        for (feature, (x, out)) in row.iter().zip(out).enumerate() {
+            *out = -probability(self.feature(feature).tails(*x)).ln();
+        }
+    }
+
+    /// The sum over the features of -ln `probability(tails)` for each of `rows`, n_features values each.
+    pub(crate) fn score(&self, rows: &[f64], probability: impl Fn(Tails) -> f64, scores: &mut [f64]) {
+        let n_features = self.skew_sign.len();
+        // Feature by feature, so that its coarse values stay in the nearest cache; each row still adds in one order.
+        for feature in 0..n_features {
+            let column = self.feature(feature);
+            for (row, score) in rows.chunks_exact(n_features).zip(scores.iter_mut()) {
+                *score -= probability(column.tails(row[feature])).ln();
+            }
+        }
+    }
+
+    fn feature(&self, feature: usize) -> Column<'_> {
+        let n = self.sorted.ncols();
+        let n_coarse = n.div_ceil(STRIDE);
+        Column {
+            sorted: &self.sorted.as_slice().unwrap_or_default()[feature * n..(feature + 1) * n],
+            coarse: &self.coarse[feature * n_coarse..(feature + 1) * n_coarse],
+            skew_sign: self.skew_sign[feature],
+        }
     }
 }
 
-fn tails(x: f64, sorted: &[f64], skew_sign: f64) -> Tails {
-    let n = sorted.len();
-    let probability = |count: usize| {
+/// The distribution of one feature.
+struct Column<'a> {
+    sorted: &'a [f64],
+    coarse: &'a [f64],
+    skew_sign: f64,
+}
+
+impl Column<'_> {
+    fn tails(&self, x: f64) -> Tails {
+        let n = self.sorted.len();
         // A value beyond all training values is a little less likely than the outermost of them.
-        if count == 0 { 1.0 / (n as f64 + 1.0) } else { count as f64 / n as f64 }
-    };
-    let left = -probability(sorted.partition_point(|value| *value <= x)).ln();
-    let right = -probability(n - sorted.partition_point(|value| *value < x)).ln();
-    let skewed = match skew_sign {
-        sign if sign < 0.0 => left,
-        sign if sign > 0.0 => right,
-        _ => left + right,
-    };
-    Tails { left, right, skewed }
+        let probability = |count: usize| if count == 0 { 1.0 / (n as f64 + 1.0) } else { count as f64 / n as f64 };
+        let up_to = self.count(|value| value <= x);
+        let is_at = |rank: usize| rank > 0 && self.sorted[rank - 1] == x;
+        // Only a value that occurred in training has fewer below it than up to it, and most occur once.
+        let below = match up_to {
+            _ if !is_at(up_to) => up_to,
+            _ if !is_at(up_to - 1) => up_to - 1,
+            _ => self.count(|value| value < x),
+        };
+        let (left, right) = (probability(up_to), probability(n - below));
+        let skewed = match self.skew_sign {
+            sign if sign < 0.0 => left,
+            sign if sign > 0.0 => right,
+            _ => left * right,
+        };
+        Tails { left, right, skewed }
+    }
+
+    /// How many of the sorted values fulfil `holds`, which holds for the first of them up to some point.
+    fn count(&self, holds: impl Fn(f64) -> bool) -> usize {
+        let start = self.coarse.partition_point(|value| holds(*value)).saturating_sub(1) * STRIDE;
+        let end = (start + STRIDE).min(self.sorted.len());
+        start + self.sorted[start..end].partition_point(|value| holds(*value))
+    }
 }
 
 /// Sign of the third central moment; 0 for a constant column.

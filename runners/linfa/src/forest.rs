@@ -37,6 +37,19 @@ pub(crate) fn average_path_length(n: usize) -> f64 {
     }
 }
 
+/// How many rows n a leaf has, from its c(n); at least 1, at most the largest sample there is, whatever a forged file says.
+fn rows_of_leaf(c: f64) -> f64 {
+    const MAX_ROWS: usize = 65_536;
+    let (mut low, mut high) = (1, MAX_ROWS);
+    while low < high {
+        let middle = low.midpoint(high);
+        // Half way to the next: path lengths come from a sum, so c is exact only to its rounding.
+        let boundary = average_path_length(middle).midpoint(average_path_length(middle + 1));
+        if c > boundary { low = middle + 1 } else { high = middle }
+    }
+    low as f64
+}
+
 impl Node {
     pub(crate) fn leaf(own_index: u32) -> Self {
         Self { threshold: f64::INFINITY, feature: 0, left: own_index }
@@ -83,6 +96,40 @@ impl Tree {
         for (sum, row) in rest_sums.iter_mut().zip(rest_rows.chunks_exact(n_features)) {
             let leaf = (0..self.depth).fold(0, |at, _| self.step(at, row));
             *sum += self.path_lengths[leaf as usize];
+        }
+    }
+
+    /// The expected path length of a row of this tree's sample that comes to each node; for a leaf, the path length itself.
+    pub(crate) fn expected_path_lengths(&self) -> Vec<f64> {
+        let mut depths = vec![0_u32; self.nodes.len()];
+        for (at, node) in self.nodes.iter().enumerate().filter(|(at, node)| node.left as usize != *at) {
+            let left = node.left as usize;
+            (depths[left], depths[left + 1]) = (depths[at] + 1, depths[at] + 1);
+        }
+        let mut expected = self.path_lengths.clone();
+        let mut counts = vec![0.0; self.nodes.len()];
+        // Children come after their parent, so backwards both are known before it.
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            let left = node.left as usize;
+            if left == at {
+                counts[at] = rows_of_leaf(self.path_lengths[at] - f64::from(depths[at]));
+            } else {
+                counts[at] = counts[left] + counts[left + 1];
+                let share = counts[left] / counts[at];
+                expected[at] = share * expected[left] + (1.0 - share) * expected[left + 1];
+            }
+        }
+        expected
+    }
+
+    /// Credits the feature of each split on the way of `row` with how much shorter the split made the expected path. The
+    /// credits add up to the expected path length at the root less that of the row.
+    pub(crate) fn credit(&self, expected: &[f64], row: &[f64], credits: &mut [f64]) {
+        let mut at = 0;
+        for _ in 0..self.depth {
+            let next = self.step(at, row);
+            credits[self.nodes[at as usize].feature as usize] += expected[at as usize] - expected[next as usize];
+            at = next;
         }
     }
 
@@ -158,5 +205,35 @@ impl Growth<'_> {
             }
         }
         n_left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::generator;
+
+    #[test]
+    fn leaves_know_their_rows() {
+        for n in [1, 2, 3, 17, 256, 65_536] {
+            assert_eq!(rows_of_leaf(9.0 + average_path_length(n) - 9.0), n as f64);
+        }
+        assert_eq!((rows_of_leaf(-7.0), rows_of_leaf(1e300)), (1.0, 65_536.0));
+    }
+
+    #[test]
+    fn expectation_at_the_root_is_the_mean_path_of_the_sample() {
+        let values: Vec<f64> = (0..128).map(|i| f64::from(i * 37 % 101)).collect();
+        // All 64 rows are in the sample, so their mean path length is what the root expects.
+        let tree = Tree::grow(&values, 2, 64, 2, &mut generator(3, 0));
+        let mut paths = vec![0.0; 64];
+        tree.add_path_lengths(&values, 2, &mut paths);
+        let expected = tree.expected_path_lengths();
+        assert!((expected[0] - paths.iter().sum::<f64>() / 64.0).abs() < 1e-12);
+        for (row, path) in values.chunks_exact(2).zip(paths) {
+            let mut credits = [0.0; 2];
+            tree.credit(&expected, row, &mut credits);
+            assert!((expected[0] - credits.iter().sum::<f64>() - path).abs() < 1e-12);
+        }
     }
 }

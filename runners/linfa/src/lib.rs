@@ -8,14 +8,19 @@
 //! stops. Add its reference scores to `tests/it/parity.rs` or `tests/it/series.rs`.
 
 mod density_tree;
+mod chi_squared;
+mod contributions;
 mod ecdf;
+mod ellipsoid;
 mod expectation_maximization;
+mod extended_forest;
 mod forest;
 mod kd_tree;
 mod kmeans;
 mod linalg;
 mod neighbors;
 mod random;
+mod robust_covariance;
 mod rows;
 mod scaling;
 mod series;

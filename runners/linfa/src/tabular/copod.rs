@@ -2,21 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::Array2;
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
     Hyperparameters, InputKind, Learning, Reasons, SavedState,
 };
 use serde_json::Value;
 
-use crate::ecdf::Ecdf;
-use crate::rows::score_rows;
+use crate::contributions::contribute_rows;
+use crate::ecdf::{Ecdf, Tails};
+use crate::rows::score_blocks;
 
 const DESCRIPTION: &str = "\
 COPOD (Li et al., *COPOD: Copula-based outlier detection*, ICDM 2020). For each feature max(U_skew, (U_left + U_right) / 2) is taken, summed over the features, where U are negative log tail probabilities and U_skew is the tail on the side that the feature is skewed to.
 
 Departs from PyOD on purpose: the distributions of the training rows are frozen in the version, where PyOD mixes the rows to \
 score into them, so that a row's score would change with its batch. A value beyond all n training values counts with \
-probability 1/(n+1). Scores of the training rows are equal to PyOD's.";
+probability 1/(n+1). Scores of the training rows are equal to PyOD's.
+
+A feature's contribution is its term of the sum.";
 
 /// Detector `copod`.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +49,7 @@ impl Detector for Copod {
         _hyperparameters: &Hyperparameters,
         ctx: &Context<'_>,
     ) -> Result<Box<dyn FittedDetector>, DetectorError> {
-        ctx.check_cancelled()?;
-        Ok(Box::new(FittedCopod(Ecdf::fit(frame))))
+        Ok(Box::new(FittedCopod(Ecdf::fit(frame, ctx)?)))
     }
 
     fn load(&self, artifact: &Artifact) -> Result<Box<dyn FittedDetector>, DetectorError> {
@@ -57,14 +60,14 @@ impl Detector for Copod {
 #[derive(Debug)]
 struct FittedCopod(Ecdf);
 
+/// The probability whose negative logarithm is the feature's term.
+fn probability(tails: Tails) -> f64 {
+    tails.skewed.min((tails.left * tails.right).sqrt())
+}
+
 impl FittedDetector for FittedCopod {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        score_rows(
-            frame,
-            ctx,
-            || (),
-            |(), row| self.0.score_row(row, |tails| tails.skewed.max((tails.left + tails.right) / 2.0)),
-        )
+        score_blocks(frame.as_slice(), frame.n_features(), ctx, |rows, scores| self.0.score(rows, probability, scores))
     }
 
     fn save(&self) -> SavedState {
@@ -73,5 +76,14 @@ impl FittedDetector for FittedCopod {
 
     fn parameters(&self) -> BTreeMap<String, Value> {
         BTreeMap::new()
+    }
+
+    fn contributions(
+        &self,
+        frame: &Frame,
+        rows: &[usize],
+        ctx: &Context<'_>,
+    ) -> Result<Option<Array2<f64>>, DetectorError> {
+        contribute_rows(frame, rows, ctx, || (), |(), row, out| self.0.terms(row, probability, out))
     }
 }

@@ -7,8 +7,10 @@ use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
     Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use crate::contributions::contribute_rows;
 use crate::rows::score_rows;
 
 const DESCRIPTION: &str = "\
@@ -16,7 +18,10 @@ HBOS (Goldstein and Dengel, *Histogram-based outlier score*, KI 2012). Each feat
 the score is the sum over the features of -log2(density + alpha) in the bin of the value.
 
 As in PyOD, a value outside the histogram by at most `tol` bin widths belongs to the outermost bin, and one further away \
-counts as the rarest bin.";
+counts as the rarest bin.
+
+A feature's contribution is its term of the sum. One that was constant in training has the same term in every row, which says \
+nothing: it contributes 0 unless it leaves its histogram.";
 
 /// Detector `hbos`.
 #[derive(Debug, Clone, Copy)]
@@ -56,12 +61,19 @@ impl Detector for Hbos {
         let alpha = hyperparameters.number("alpha")?;
         let mut edges = Array2::zeros((frame.n_features(), n_bins + 1));
         let mut bin_scores = Array2::zeros((frame.n_features(), n_bins));
-        for (feature, column) in table.columns().into_iter().enumerate() {
-            ctx.check_cancelled()?;
-            let (column_edges, column_scores) = histogram(column, n_bins, alpha);
+        let columns: Vec<ArrayView1<'_, f64>> = table.columns().into_iter().collect();
+        let histograms: Result<Vec<_>, DetectorError> = columns
+            .into_par_iter()
+            .map(|column| {
+                ctx.check_cancelled()?;
+                Ok(histogram(column, n_bins, alpha))
+            })
+            .collect();
+        for (feature, (column_edges, column_scores)) in histograms?.into_iter().enumerate() {
             edges.row_mut(feature).assign(&ArrayView1::from(&column_edges));
             bin_scores.row_mut(feature).assign(&ArrayView1::from(&column_scores));
         }
+        ctx.check_cancelled()?;
         Ok(Box::new(Histograms { scaling, edges, bin_scores, tol: hyperparameters.number("tol")? }))
     }
 
@@ -91,7 +103,15 @@ fn histogram(column: ArrayView1<'_, f64>, n_bins: usize, alpha: f64) -> (Vec<f64
     edges[n_bins] = high;
     let mut counts = vec![0.0; n_bins];
     for x in column {
-        counts[edges.partition_point(|edge| edge <= x).saturating_sub(1).min(n_bins - 1)] += 1.0;
+        // The quotient is off by rounding at most, which the edges put right.
+        let mut bin = (((x - low) / step) as usize).min(n_bins - 1);
+        while bin > 0 && *x < edges[bin] {
+            bin -= 1;
+        }
+        while bin + 1 < n_bins && *x >= edges[bin + 1] {
+            bin += 1;
+        }
+        counts[bin] += 1.0;
     }
     let scores = counts
         .iter()
@@ -112,6 +132,15 @@ struct Histograms {
 }
 
 impl Histograms {
+    /// The term of each feature.
+    fn terms<'a>(&'a self, row: &[f64], scaled: &'a mut [f64]) -> impl Iterator<Item = f64> + use<'a> {
+        self.scaling.row(row, scaled);
+        let n_bins = self.bin_scores.ncols();
+        let edges = self.edges.as_slice().unwrap_or_default().chunks_exact(n_bins + 1);
+        let scores = self.bin_scores.as_slice().unwrap_or_default().chunks_exact(n_bins);
+        scaled.iter().zip(edges.zip(scores)).map(|(x, (edges, scores))| self.score_value(*x, edges, scores))
+    }
+
     fn score_value(&self, x: f64, edges: &[f64], scores: &[f64]) -> f64 {
         let n_bins = scores.len();
         let rarest = || scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -128,19 +157,8 @@ impl Histograms {
 
 impl FittedDetector for Histograms {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        let n_bins = self.bin_scores.ncols();
-        let edges = self.edges.as_slice().unwrap_or_default();
-        let scores = self.bin_scores.as_slice().unwrap_or_default();
-        score_rows(
-            frame,
-            ctx,
-            || vec![0.0; frame.n_features()],
-            |scaled, row| {
-                self.scaling.row(row, scaled);
-                let histograms = edges.chunks_exact(n_bins + 1).zip(scores.chunks_exact(n_bins));
-                scaled.iter().zip(histograms).map(|(x, (edges, scores))| self.score_value(*x, edges, scores)).sum()
-            },
-        )
+        let scratch = || vec![0.0; frame.n_features()];
+        score_rows(frame, ctx, scratch, |scaled, row| self.terms(row, scaled).sum())
     }
 
     fn save(&self) -> SavedState {
@@ -154,4 +172,32 @@ impl FittedDetector for Histograms {
     fn parameters(&self) -> BTreeMap<String, Value> {
         BTreeMap::from([("n_bins_".to_string(), json!(self.bin_scores.ncols()))])
     }
+
+    fn contributions(
+        &self,
+        frame: &Frame,
+        rows: &[usize],
+        ctx: &Context<'_>,
+    ) -> Result<Option<Array2<f64>>, DetectorError> {
+        let n_bins = self.bin_scores.ncols();
+        let edges = self.edges.as_slice().unwrap_or_default();
+        let scores = self.bin_scores.as_slice().unwrap_or_default();
+        let scratch = || vec![0.0; frame.n_features()];
+        contribute_rows(frame, rows, ctx, scratch, |scaled, row, out| {
+            out.iter_mut().zip(self.terms(row, scaled)).for_each(|(out, term)| *out = term);
+            let histograms = edges.chunks_exact(n_bins + 1).zip(scores.chunks_exact(n_bins));
+            for ((out, x), (edges, scores)) in out.iter_mut().zip(&*scaled).zip(histograms) {
+                if let Some(common) = only_bin(scores) {
+                    *out = if (edges[0]..=edges[n_bins]).contains(x) { 0.0 } else { *out - common };
+                }
+            }
+        })
+    }
+}
+
+/// The score of the only bin that is not empty, which is that of a constant feature; `None` when there are more.
+fn only_bin(scores: &[f64]) -> Option<f64> {
+    let empty = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut filled = scores.iter().copied().filter(|score| *score < empty);
+    filled.next().filter(|_| filled.next().is_none())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ndarray::Array2;
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
     Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
@@ -10,6 +11,7 @@ use nunatak_detector::{
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use crate::contributions::contribute_rows;
 use crate::forest::{Node, Tree, average_path_length};
 use crate::random::generator;
 use crate::rows::score_blocks;
@@ -22,7 +24,10 @@ score(x) = 2^(-E[h(x)] / c(max_samples)), where h is the path length in a tree a
 the average one. Scores lie between 0 and 1; about 0.5 is ordinary.
 
 Scores depend on the order of values only through random thresholds, so features need no scaling. Equal to scikit-learn's \
-`IsolationForest(contamination=...)` in distribution; random streams differ.";
+`IsolationForest(contamination=...)` in distribution; random streams differ.
+
+Contributions are path lengths: each split on a row's way is credited with how much shorter it made the expected path, on \
+average over the trees. They add up to the mean path length of the training sample less that of the row.";
 
 /// Detector `isolation_forest`.
 #[derive(Debug, Clone, Copy)]
@@ -156,6 +161,29 @@ impl FittedDetector for Forest {
             ("max_samples_".to_string(), json!(self.max_samples)),
             ("n_nodes_".to_string(), json!(n_nodes)),
         ])
+    }
+
+    fn contributions(
+        &self,
+        frame: &Frame,
+        rows: &[usize],
+        ctx: &Context<'_>,
+    ) -> Result<Option<Array2<f64>>, DetectorError> {
+        let expected: Vec<Vec<f64>> = self.trees.iter().map(Tree::expected_path_lengths).collect();
+        ctx.check_cancelled()?;
+        let n_trees = self.trees.len() as f64;
+        contribute_rows(
+            frame,
+            rows,
+            ctx,
+            || (),
+            |(), row, out| {
+                for (tree, expected) in self.trees.iter().zip(&expected) {
+                    tree.credit(expected, row, out);
+                }
+                out.iter_mut().for_each(|credit| *credit /= n_trees);
+            },
+        )
     }
 }
 

@@ -4,6 +4,9 @@ mod cblof;
 mod copod;
 mod dbscan;
 mod ecod;
+mod ensemble;
+mod ensemble_members;
+mod extended_isolation_forest;
 mod gaussian_mixture;
 mod hbos;
 mod hdbscan;
@@ -14,8 +17,10 @@ mod knn;
 mod loda;
 mod lof;
 mod mahalanobis;
+mod mcd;
 mod one_class_svm;
 pub(crate) mod pca;
+mod sgd_one_class_svm;
 
 use nunatak_detector::Detector;
 
@@ -23,10 +28,12 @@ use nunatak_detector::Detector;
 pub(crate) fn all() -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(isolation_forest::IsolationForest),
+        Box::new(extended_isolation_forest::ExtendedIsolationForest),
         Box::new(knn::Knn),
         Box::new(lof::Lof),
         Box::new(pca::Pca),
         Box::new(mahalanobis::Mahalanobis),
+        Box::new(mcd::Mcd),
         Box::new(ecod::Ecod),
         Box::new(copod::Copod),
         Box::new(hbos::Hbos),
@@ -37,6 +44,8 @@ pub(crate) fn all() -> Vec<Box<dyn Detector>> {
         Box::new(cblof::Cblof),
         Box::new(loda::Loda),
         Box::new(hdbscan::Hdbscan),
+        Box::new(sgd_one_class_svm::SgdOneClassSvm),
         Box::new(dbscan::Dbscan),
+        Box::new(ensemble::Ensemble),
     ]
 }

@@ -92,32 +92,40 @@ impl Detector for OneClassSvm {
     }
 
     fn load(&self, artifact: &Artifact) -> Result<Box<dyn FittedDetector>, DetectorError> {
+        Ok(Box::new(Machine::load(artifact)?))
+    }
+}
+
+/// rho - sum(alpha_i exp(-gamma |x - vector_i|^2)) of a scaled row x.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) scaling: Scaling,
+    /// Shape (alpha.len(), n_features).
+    pub(super) vectors: Array2<f64>,
+    pub(super) alpha: Vec<f64>,
+    pub(super) rho: f64,
+    pub(super) gamma: f64,
+    /// Training rows that were looked at.
+    pub(super) n_samples: usize,
+}
+
+impl Machine {
+    pub(super) fn load(artifact: &Artifact) -> Result<Self, DetectorError> {
         let alpha = artifact.vector("alpha")?.to_vec();
         let vectors = artifact.matrix("support_vectors", artifact.header.n_features())?;
         let scalars = artifact.vector_of("rho_gamma", 2)?;
         if vectors.nrows() != alpha.len() || scalars[1] <= 0.0 {
             return Err(DetectorError::artifact("its support vectors and weights do not fit together"));
         }
-        Ok(Box::new(Machine {
+        Ok(Self {
             scaling: Scaling::load(&artifact.header),
             vectors,
             alpha,
             rho: scalars[0],
             gamma: scalars[1],
             n_samples: artifact.indices_of("n_samples", 1)?[0] as usize,
-        }))
+        })
     }
-}
-
-#[derive(Debug)]
-struct Machine {
-    scaling: Scaling,
-    /// Shape (n_support, n_features).
-    vectors: Array2<f64>,
-    alpha: Vec<f64>,
-    rho: f64,
-    gamma: f64,
-    n_samples: usize,
 }
 
 impl FittedDetector for Machine {

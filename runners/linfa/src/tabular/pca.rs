@@ -9,6 +9,7 @@ use nunatak_detector::{
 };
 use serde_json::{Value, json};
 
+use crate::contributions::{contribute_rows, split_quadratic};
 use crate::linalg::{covariance, dot, eigen, squared_distance};
 use crate::rows::score_rows;
 use crate::scaling::Scaling;
@@ -25,7 +26,11 @@ component's share of the variance.
 - `hotelling_t2`: T2, the sum of squared projections on the first `n_components`, each divided by its variance.
 
 Components come from the eigen-decomposition of the covariance (linfa-linalg). Components without variance, as a constant or \
-duplicated column gives, are dropped, so scores are always finite; PyOD's are not.";
+duplicated column gives, are dropped, so scores are always finite; PyOD's are not.
+
+Contributions add up to the score. `weighted`: each distance is split in proportion to the squared differences. \
+`reconstruction`: the squared residual of each feature. `hotelling_t2`: a feature's term of x' (A x), which is negative where \
+the feature makes the others less surprising.";
 
 /// Share of the variance that `reconstruction` keeps when `n_components` is not given.
 const KEPT_VARIANCE: f64 = 0.9;
@@ -156,23 +161,58 @@ struct Components {
 }
 
 impl Components {
-    fn score_row(&self, row: &[f64], scaled: &mut [f64], centred: &mut [f64]) -> f64 {
+    /// Components with their variances.
+    fn components(&self) -> impl Iterator<Item = (&[f64], f64)> {
+        self.components.as_slice().unwrap_or_default().chunks_exact(self.mean.len()).zip(self.variances.iter().copied())
+    }
+
+    fn prepare(&self, row: &[f64], scaled: &mut [f64], centred: &mut [f64]) {
         self.scaling.row(row, scaled);
         for ((c, x), mean) in centred.iter_mut().zip(scaled.iter()).zip(&self.mean) {
             *c = x - mean;
         }
-        let components = || self.components.as_slice().unwrap_or_default().chunks_exact(row.len()).zip(&self.variances);
+    }
+
+    /// Takes the projections on all components away from `centred`.
+    fn leave_residual(&self, centred: &mut [f64]) {
+        for (v, _) in self.components() {
+            let projection = dot(centred, v);
+            centred.iter_mut().zip(v).for_each(|(c, v)| *c -= projection * v);
+        }
+    }
+
+    fn score_row(&self, row: &[f64], scaled: &mut [f64], centred: &mut [f64]) -> f64 {
+        self.prepare(row, scaled, centred);
+        let components = self.components();
         match self.method {
             Method::Weighted => {
-                components().map(|(v, variance)| squared_distance(scaled, v).sqrt() * (self.total / variance)).sum()
+                components.map(|(v, variance)| squared_distance(scaled, v).sqrt() * (self.total / variance)).sum()
             }
-            Method::HotellingT2 => components().map(|(v, variance)| dot(centred, v).powi(2) / variance).sum(),
+            Method::HotellingT2 => components.map(|(v, variance)| dot(centred, v).powi(2) / variance).sum(),
             Method::Reconstruction => {
-                for (v, _) in components() {
-                    let projection = dot(centred, v);
-                    centred.iter_mut().zip(v).for_each(|(c, v)| *c -= projection * v);
-                }
+                self.leave_residual(centred);
                 dot(centred, centred)
+            }
+        }
+    }
+
+    fn contribute(&self, row: &[f64], scaled: &mut [f64], centred: &mut [f64], out: &mut [f64]) {
+        self.prepare(row, scaled, centred);
+        match self.method {
+            Method::Weighted => {
+                for (v, variance) in self.components() {
+                    let distance = squared_distance(scaled, v).sqrt();
+                    // A row that lies on the component has nothing to split.
+                    let weight = if distance > 0.0 { self.total / variance / distance } else { 0.0 };
+                    out.iter_mut().zip(&*scaled).zip(v).for_each(|((out, x), v)| *out += weight * (x - v).powi(2));
+                }
+            }
+            Method::HotellingT2 => {
+                split_quadratic(centred, self.components().map(|(v, variance)| (v, 1.0 / variance)), out);
+            }
+            Method::Reconstruction => {
+                self.leave_residual(centred);
+                out.iter_mut().zip(&*centred).for_each(|(out, residual)| *out = residual * residual);
             }
         }
     }
@@ -208,5 +248,18 @@ impl FittedDetector for Components {
             ("n_components_".to_string(), json!(self.variances.len())),
             ("explained_variance_ratio_".to_string(), json!(ratios)),
         ])
+    }
+
+    fn contributions(
+        &self,
+        frame: &Frame,
+        rows: &[usize],
+        ctx: &Context<'_>,
+    ) -> Result<Option<Array2<f64>>, DetectorError> {
+        let n = frame.n_features();
+        let scratch = || (vec![0.0; n], vec![0.0; n]);
+        contribute_rows(frame, rows, ctx, scratch, |(scaled, centred), row, out| {
+            self.contribute(row, scaled, centred, out);
+        })
     }
 }
