@@ -51,8 +51,7 @@ impl World {
             hyperparameters: Some(hyperparameters),
             ..TrainModelInput::new(&self.project, detector, detector, dataset)
         };
-        let job =
-            eventually("the registration", async || self.client.train_model(input.clone()).await.ok()).await;
+        let job = eventually("the registration", async || self.client.train_model(input.clone()).await.ok()).await;
         assert_eq!(self.ended(&job).await.status, JobStatus::Succeeded, "{:?}", self.ended(&job).await);
         let data = self.ask("query($id: ID!) { job(id: $id) { version { id } } }", json!({ "id": job })).await;
         data["job"]["version"]["id"].as_str().unwrap().to_owned()
@@ -103,7 +102,8 @@ fn presses() -> String {
 async fn words_gaps_classes_reasons_and_a_new_threshold() {
     let world = World::new().await;
     let dataset = world.dataset("presses", presses(), Some("fault")).await;
-    let columns = "query($id: ID!) { node(id: $id) { ... on DatasetVersion { anomalyCount columns { name type role } } } }";
+    let columns =
+        "query($id: ID!) { node(id: $id) { ... on DatasetVersion { anomalyCount columns { name type role } } } }";
     let data = world.ask(columns, json!({ "id": dataset })).await;
     assert_eq!(data["node"]["anomalyCount"], 8);
     assert_eq!(data["node"]["columns"][0], json!({ "name": "kind", "type": "TEXT", "role": "IGNORED" }));

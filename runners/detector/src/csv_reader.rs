@@ -143,7 +143,7 @@ impl Layout {
         if options.label_column.is_some() && options.label_column == options.time_column {
             return Err(DetectorError::csv("one column cannot be both label and time"));
         }
-        for name in options.number_columns.iter().flatten().filter(|name| !header.contains(name)) {
+        if let Some(name) = options.number_columns.iter().flatten().find(|name| !header.contains(name)) {
             return Err(DetectorError::csv(format!("the column `{name}` is not in the header")));
         }
         let mut n_text = 0;

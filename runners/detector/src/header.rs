@@ -96,6 +96,14 @@ impl ArtifactHeader {
         columns.map(|column| column.name.as_str()).collect()
     }
 
+    /// Names of the features that the detector sees.
+    pub fn feature_names(&self) -> Vec<&str> {
+        match &self.pipeline {
+            Some(pipeline) => pipeline.features().iter().map(|feature| feature.name.as_str()).collect(),
+            None => self.number_columns(),
+        }
+    }
+
     /// The input column that each feature was made of.
     pub(crate) fn sources(&self) -> Vec<&str> {
         match &self.pipeline {

@@ -7,9 +7,9 @@
 //! a row alone scores as in a batch, saving and loading changes no bit, seeds repeat, threads do not matter, cancelling
 //! stops. Add its reference scores to `tests/it/parity.rs` or `tests/it/series.rs`.
 
-mod density_tree;
 mod chi_squared;
 mod contributions;
+mod density_tree;
 mod ecdf;
 mod ellipsoid;
 mod expectation_maximization;

@@ -69,7 +69,7 @@ impl Ensemble {
         if importances.iter().any(|importance| !(0.0..=1.0).contains(importance)) {
             return Err(DetectorError::artifact("its feature importances are no fractions"));
         }
-        let columns = artifact.header.column_names().into_iter().map(str::to_owned).collect();
+        let columns = artifact.header.feature_names().into_iter().map(str::to_owned).collect();
         Ok(Self { trees, classes, columns, importances: importances.to_vec(), out_of_bag })
     }
 

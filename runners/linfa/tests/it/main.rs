@@ -1,10 +1,10 @@
 //! One binary for all integration tests of this crate.
 
 mod calibration;
-mod control_charts;
-mod forecasts;
-mod evaluation;
 mod contributions;
+mod control_charts;
+mod evaluation;
+mod forecasts;
 mod gates;
 mod hostile;
 mod neighborhoods;

@@ -147,7 +147,7 @@ fn one_row_has_the_reasons_that_it_has_in_a_batch() {
 fn preprocessing_is_repeated_in_every_prediction() {
     let whole = frame(300);
     let mut values = whole.values().to_owned();
-    values.slice_mut(ndarray::s![10..20, 0]).fill(f64::NAN);
+    (10..20).for_each(|row| values[[row, 0]] = f64::NAN);
     let gappy = Frame::new(whole.columns().to_vec(), values, None, whole.labels().map(<[_]>::to_vec)).unwrap();
     let detector = crate::reference::detector("pca");
     let settings = serde_json::json!({"preprocessing": {
@@ -166,7 +166,10 @@ fn preprocessing_is_repeated_in_every_prediction() {
     assert!(error.starts_with("column `a` has 10 missing values (NaN), the first in row 11"), "{error}");
     let halves = gappy.values().select(Axis(1), &[0, 1]);
     let halves = Frame::new(vec!["a".into(), "b".into()], halves, None, None).unwrap();
-    assert_eq!(predict(&nunatak_linfa::all(), &trained.artifact, &halves, &quiet()).unwrap_err().code(), "INPUT_SCHEMA");
+    assert_eq!(
+        predict(&nunatak_linfa::all(), &trained.artifact, &halves, &quiet()).unwrap_err().code(),
+        "INPUT_SCHEMA"
+    );
 }
 
 #[test]
@@ -187,5 +190,8 @@ fn a_series_with_gaps_is_scored_row_by_row() {
     let shuffled = predict(&nunatak_linfa::all(), &trained.artifact, &series.select_rows(&order), &quiet()).unwrap();
     let inorder = predict(&nunatak_linfa::all(), &trained.artifact, &series, &quiet()).unwrap();
     assert!(order.iter().zip(&shuffled.scores).all(|(row, score)| inorder.scores[*row] == *score));
-    assert_eq!(shuffled.metrics["series_reordered_rows"] as usize, order.iter().enumerate().filter(|(i, row)| i != *row).count());
+    assert_eq!(
+        shuffled.metrics["series_reordered_rows"] as usize,
+        order.iter().enumerate().filter(|(i, row)| i != *row).count()
+    );
 }
