@@ -64,8 +64,8 @@ pub fn ranges(labels: &[u8]) -> Vec<Range<usize>> {
 /// F1 over rows, where one alarm anywhere in a range counts for all rows of the range (Xu et al., *Unsupervised anomaly
 /// detection via variational auto-encoder*, WWW 2018). `None` with neither an anomaly nor an alarm.
 ///
-/// It flatters: a random score does well on long ranges (Kim et al., *Towards a rigorous evaluation of time-series anomaly
-/// detection*, AAAI 2022). Given for comparison with published numbers.
+/// It flatters: a random score does well on long ranges (Kim et al., *Towards a rigorous evaluation of time-series
+/// anomaly detection*, AAAI 2022). Given for comparison with published numbers.
 pub fn point_adjusted_f1(alarms: &[u8], labels: &[u8]) -> Option<f64> {
     let is_found = |range: &Range<usize>| alarms[range.clone()].contains(&1);
     let true_positives: usize = ranges(labels).into_iter().filter(is_found).map(|range| range.len()).sum();
@@ -86,11 +86,11 @@ pub struct RangeBased {
     pub f1: Option<f64>,
 }
 
-/// Range-based precision and recall (Tatbul et al., *Precision and recall for time series*, NeurIPS 2018) with flat bias,
-/// existence weight alpha = 0 and cardinality factor 1/x.
+/// Range-based precision and recall (Tatbul et al., *Precision and recall for time series*, NeurIPS 2018) with flat
+/// bias, existence weight alpha = 0 and cardinality factor 1/x.
 ///
-/// Recall is the mean over labelled ranges of (share of its rows with an alarm) / max(1, runs of alarms that overlap it);
-/// precision the same with runs of alarms and labelled ranges changing places.
+/// Recall is the mean over labelled ranges of (share of its rows with an alarm) / max(1, runs of alarms that overlap
+/// it); precision the same with runs of alarms and labelled ranges changing places.
 pub fn range_based(alarms: &[u8], labels: &[u8]) -> RangeBased {
     let (predicted, real) = (ranges(alarms), ranges(labels));
     let precision = mean_overlap(&predicted, &real);
@@ -117,8 +117,8 @@ fn mean_overlap(of: &[Range<usize>], by: &[Range<usize>]) -> Option<f64> {
     (!of.is_empty()).then(|| of.iter().map(reward).sum::<f64>() / of.len() as f64)
 }
 
-/// NAB's score in its standard profile (Lavin and Ahmad, *Evaluating real-time anomaly detection algorithms*, ICMLA 2015):
-/// 100 for an alarm on the first row of each range and no other, 0 for no alarm at all, less than 0 for worse.
+/// NAB's score in its standard profile (Lavin and Ahmad, *Evaluating real-time anomaly detection algorithms*, ICMLA
+/// 2015): 100 for an alarm on the first row of each range and no other, 0 for no alarm at all, less than 0 for worse.
 /// `None` without a range.
 ///
 /// With s(y) = 2/(1 + exp(5 y)) - 1, the earliest alarm in a range of w rows whose last row is e earns

@@ -18,8 +18,8 @@ pub struct Volume {
 /// VUS-PR and VUS-ROC (Paparrizos et al., *Volume under the surface: a new accuracy evaluation measure for time-series
 /// anomaly detection*, VLDB 2022), as TSB-AD's `generate_curve` computes them. `None` when all labels are equal.
 ///
-/// For each tolerance t = 0..=window, rows up to t/2 beside a labelled range count as anomalous by
-/// sqrt(1 - distance/t), at most 1. At each of 250 thresholds, with T the weight of the rows that reach it, E the part of T
+/// For each tolerance t = 0..=window, rows up to t/2 beside a labelled range count as anomalous by sqrt(1 -
+/// distance/t), at most 1. At each of 250 thresholds, with T the weight of the rows that reach it, E the part of T
 /// outside the ranges, N their number and P the labelled rows:
 /// - recall = min(1, T / (P + E/2)) x (share of the widened ranges that hold such a row);
 /// - precision = T / N;

@@ -100,7 +100,8 @@ pub fn class_scatter(x: &Axis<'_>, y: &Axis<'_>, classes: Coded<'_>) -> Figure {
         "encoding": {
             "x": numbers("x", &label(x.title)),
             "y": numbers("y", &label(y.title)),
-            "color": {"field": "class", "type": "nominal", "title": "class", "scale": {"domain": names, "range": colours(&names)}},
+            "color": {"field": "class", "type": "nominal", "title": "class",
+                "scale": {"domain": names, "range": colours(&names)}},
             "shape": {"field": "class", "type": "nominal", "title": "class", "scale": {"domain": names}},
         },
     });
@@ -134,7 +135,8 @@ pub(super) fn lines(
         "data": {"values": values},
         "mark": {"type": "line", "point": longest <= 50, "tooltip": true},
         "encoding": {
-            "x": {"field": "step", "type": "quantitative", "title": step_title, "axis": {"tickMinStep": 1, "format": "d"}, "scale": {"zero": false}},
+            "x": {"field": "step", "type": "quantitative", "title": step_title, "scale": {"zero": false},
+                "axis": {"tickMinStep": 1, "format": "d"}},
             "y": numbers("value", value_title),
             "color": {"field": "curve", "type": "nominal", "title": null, "scale": {"scheme": "tableau10"}},
         },

@@ -21,14 +21,15 @@ pub fn explained_variance(ratios: &[f64]) -> Figure {
         json!({"component": at + 1, "ratio": short(*ratio), "sum": short(sum)})
     });
     let y = |field: &str| json!({"field": field, "type": "quantitative", "title": "fraction of the variance", "scale": {"domain": [0, 1]}});
+    let color = kinds("what", &[("each", NORMAL), ("together", REFERENCE)]);
     let spec = json!({
         "data": {"values": bars.collect::<Vec<Value>>()},
         "encoding": {"x": {"field": "component", "type": "ordinal", "title": "component", "axis": {"labelAngle": 0}}},
         "layer": [
             {"transform": [{"calculate": "'each'", "as": "what"}],
-             "mark": {"type": "bar", "tooltip": true}, "encoding": {"y": y("ratio"), "color": kinds("what", &[("each", NORMAL), ("together", REFERENCE)])}},
+             "mark": {"type": "bar", "tooltip": true}, "encoding": {"y": y("ratio"), "color": color}},
             {"transform": [{"calculate": "'together'", "as": "what"}],
-             "mark": {"type": "line", "point": true, "tooltip": true}, "encoding": {"y": y("sum"), "color": kinds("what", &[("each", NORMAL), ("together", REFERENCE)])}},
+             "mark": {"type": "line", "point": true, "tooltip": true}, "encoding": {"y": y("sum"), "color": color}},
         ],
     });
     let mut drawn = figure("explained_variance", "Explained variance", spec);
@@ -64,8 +65,10 @@ pub fn biplot(
         json!({"pc1": short(projections[[row, 0]]), "pc2": short(projections[[row, 1]]), "kind": KINDS[kind(row)].0})
     });
     let spec = json!({"layer": [
-        {"data": {"values": points.collect::<Vec<_>>()}, "mark": {"type": "point", "filled": true, "size": 24, "opacity": 0.75, "tooltip": true},
-         "encoding": {"x": numbers("pc1", "component 1"), "y": numbers("pc2", "component 2"), "color": kinds("kind", &KINDS)}},
+        {"data": {"values": points.collect::<Vec<_>>()},
+         "mark": {"type": "point", "filled": true, "size": 24, "opacity": 0.75, "tooltip": true},
+         "encoding": {"x": numbers("pc1", "component 1"), "y": numbers("pc2", "component 2"),
+            "color": kinds("kind", &KINDS)}},
         {"data": {"values": arrows(projections, loadings, columns)}, "layer": [
             {"mark": {"type": "rule", "color": "#555555"}, "encoding": {
                 "x": {"field": "to1", "type": "quantitative"}, "y": {"field": "to2", "type": "quantitative"},
@@ -94,7 +97,8 @@ fn arrows(projections: ArrayView2<'_, f64>, loadings: ArrayView2<'_, f64>, colum
     let arrow = |(_, feature): &(f64, usize)| {
         let end = |axis: usize| short(loadings[[*feature, axis]] * stretch);
         let loading = |axis: usize| short(loadings[[*feature, axis]]);
-        json!({"column": label(&columns[*feature]), "to1": end(0), "to2": end(1), "loading 1": loading(0), "loading 2": loading(1)})
+        json!({"column": label(&columns[*feature]), "to1": end(0), "to2": end(1),
+            "loading 1": loading(0), "loading 2": loading(1)})
     };
     lengths.iter().take(MAX_LOADINGS).map(arrow).collect()
 }
@@ -103,7 +107,8 @@ fn arrows(projections: ArrayView2<'_, f64>, loadings: ArrayView2<'_, f64>, colum
 pub fn t2_spe(t2: &[f64], spe: &[f64], t2_limit: f64, spe_limit: f64, time: Option<&[i64]>) -> Figure {
     let rows = sample(t2.len(), |row| t2[row] > t2_limit || spe[row] > spe_limit);
     let points = rows.into_iter().map(|row| {
-        json!({"x": moment(time, row), "t2": short(t2[row]), "spe": short(spe[row]), "t2_over": t2[row] > t2_limit, "spe_over": spe[row] > spe_limit})
+        json!({"x": moment(time, row), "t2": short(t2[row]), "spe": short(spe[row]),
+            "t2_over": t2[row] > t2_limit, "spe_over": spe[row] > spe_limit})
     });
     let views = [("t2", "T²", t2_limit), ("spe", "SPE", spe_limit)];
     let spec = panels(points.collect(), views.len(), time.is_some(), |at, x| {

@@ -4,8 +4,8 @@ use nunatak_detector::DetectorError;
 use rand::Rng;
 use rand_xoshiro::Xoshiro256Plus;
 
-/// A binary tree over points. Nodes are in preorder: the first child of node i is i + 1, and a node of m points whose first
-/// child has k takes 2 d - 1 nodes for its d distinct points.
+/// A binary tree over points. Nodes are in preorder: the first child of node i is i + 1, and a node of m points whose
+/// first child has k takes 2 d - 1 nodes for its d distinct points.
 #[derive(Debug)]
 pub(crate) struct CutTree {
     n_dimensions: usize,
@@ -26,8 +26,8 @@ pub(crate) struct Node {
 }
 
 impl CutTree {
-    /// Cuts `points`, each of `n_dimensions` finite values, at random (Guha et al.): a dimension as likely as its range is
-    /// large, at a uniform place in the range.
+    /// Cuts `points`, each of `n_dimensions` finite values, at random (Guha et al.): a dimension as likely as its range
+    /// is large, at a uniform place in the range.
     pub(crate) fn grow(points: &[f64], n_dimensions: usize, rng: &mut Xoshiro256Plus) -> Self {
         let mut tree = Self { n_dimensions, nodes: Vec::new(), boxes: Vec::new() };
         let mut rows: Vec<usize> = (0..points.len() / n_dimensions).collect();
@@ -57,7 +57,8 @@ impl CutTree {
         self.split(points, right, rng);
     }
 
-    /// The smallest and the largest value of each dimension of each leaf are one point: these, in the order of the leaves.
+    /// The smallest and the largest value of each dimension of each leaf are one point: these, in the order of the
+    /// leaves.
     pub(crate) fn points(&self) -> impl Iterator<Item = &[f64]> {
         let n = self.n_dimensions;
         let leaves = self.nodes.iter().zip(self.boxes.chunks_exact(2 * n)).filter(|(node, _)| node.second == 0);
@@ -101,12 +102,12 @@ impl CutTree {
         Ok(Self { n_dimensions, nodes, boxes })
     }
 
-    /// The collusive displacement that inserting `point` would cause, as expected over the random cuts of the insertion;
-    /// `credit(dimension, part)` is told what each dimension adds to it.
+    /// The collusive displacement that inserting `point` would cause, as expected over the random cuts of the
+    /// insertion; `credit(dimension, part)` is told what each dimension adds to it.
     ///
-    /// On the way down, each node's box is cut off from the point with probability (how far the point is outside the box) /
-    /// (the size of the box with the point), summed over the dimensions. A point cut off there displaces all points of the
-    /// node; with those beside it higher up, it displaces their siblings, shared among them.
+    /// On the way down, each node's box is cut off from the point with probability (how far the point is outside the
+    /// box) / (the size of the box with the point), summed over the dimensions. A point cut off there displaces all
+    /// points of the node; with those beside it higher up, it displaces their siblings, shared among them.
     pub(crate) fn displacement(&self, point: &[f64], mut credit: impl FnMut(usize, f64)) -> f64 {
         let n = self.n_dimensions;
         let (mut at, mut reached, mut sum) = (0, 1.0, 0.0);

@@ -1,7 +1,7 @@
 //! The discrete Fourier transform of any length.
 //!
-//! Our own, because libraries choose instructions by the processor and round differently on each: a version must score the
-//! same everywhere.
+//! Our own, because libraries choose instructions by the processor and round differently on each: a version must score
+//! the same everywhere.
 
 use std::f64::consts::TAU;
 use std::ops::{Add, Mul, Sub};

@@ -14,18 +14,18 @@ use crate::random::generator;
 use crate::series::shingle::Shingle;
 
 const DESCRIPTION: &str = "\
-Half-space trees (Tan, Ting and Liu, *Fast anomaly detection for streaming data*, IJCAI 2011), with River's way of cutting. \
-Each of `n_trees` trees cuts space at random `height` times, and each node counts the rows that pass through it. A row's score \
-is 1 - sum of count x 2^depth over the nodes on its way, down to the first with less than a tenth of a window's rows, \
-divided by the most that the sum can be: near 1 where few rows have been.
+Half-space trees (Tan, Ting and Liu, *Fast anomaly detection for streaming data*, IJCAI 2011), with River's way of \
+cutting. Each of `n_trees` trees cuts space at random `height` times, and each node counts the rows that pass through \
+it. A row's score is 1 - sum of count x 2^depth over the nodes on its way, down to the first with less than a tenth of \
+a window's rows, divided by the most that the sum can be: near 1 where few rows have been.
 
-A point is the last `window` rows side by side, so that unusual sequences count and not only unusual values; before the first \
-row, the first row is repeated. The trees are cut once, within the range of the training series widened by a tenth on each \
-side, feature by its range, at a uniform place 15 % off the edges.
+A point is the last `window` rows side by side, so that unusual sequences count and not only unusual values; before \
+the first row, the first row is repeated. The trees are cut once, within the range of the training series widened by a \
+tenth on each side, feature by its range, at a uniform place 15 % off the edges.
 
 Counts start as those of the training rows, as many as make a window. A scored row counts after its score; when \
-`window_size` rows have, theirs replace the old ones, so that the trees follow a slow change. Without `update` the counts of \
-training stay. A score depends on the rows before it alone, and a stream scores as the whole.
+`window_size` rows have, theirs replace the old ones, so that the trees follow a slow change. Without `update` the \
+counts of training stay. A score depends on the rows before it alone, and a stream scores as the whole.
 
 Departs from the paper, which has no score for the first window: here the training rows stand in, for training too.";
 

@@ -16,21 +16,21 @@ const DESCRIPTION: &str = "\
 Matrix profile (Yeh et al., *Matrix profile I: all pairs similarity joins for time series*, ICDM 2016), computed along \
 diagonals as SCAMP does (Zimmerman et al., 2019). Each `window` of consecutive rows is scaled to mean 0 and standard \
 deviation 1; its profile is the Euclidean distance to the window most like it, and the window with the greatest is the \
-discord. A row's score is the mean over the windows that cover it, and of several columns the mean. Without `window` it is \
-the period of the training series, as in `sub_pca`.
+discord. A row's score is the mean over the windows that cover it, and of several columns the mean. Without `window` \
+it is the period of the training series, as in `sub_pca`.
 
 In training, each window is compared with the others of the series, save those that start within a quarter of a window \
 (`exclusion_zone_`, rounded up), which are nearly the same rows. In scoring, `mode` says with what:
-- `train`: with the windows of the training series, so that a score says how new a shape is and is on the scale that the \
-threshold was set on. A training row scored again finds itself, at distance 0.
-- `self_join`: with the other windows of the scored series, as in training. Finds what is odd in that series alone; a short \
-series has few windows to resemble, so its scores are higher.
+- `train`: with the windows of the training series, so that a score says how new a shape is and is on the scale that \
+the threshold was set on. A training row scored again finds itself, at distance 0.
+- `self_join`: with the other windows of the scored series, as in training. Finds what is odd in that series alone; a \
+short series has few windows to resemble, so its scores are higher.
 
 The shape alone counts: a change of level or size that leaves the shape does not show; for those take `sub_knn`. Two \
 constant windows are at distance 0 and a constant one is at distance sqrt(window) of any other, as in stumpy.
 
-Departs from the multidimensional matrix profile (Yeh et al., 2017): each column has a profile of its own, so that its share \
-of the score is known.";
+Departs from the multidimensional matrix profile (Yeh et al., 2017): each column has a profile of its own, so that its \
+share of the score is known.";
 
 /// Squares of larger scaled values might overflow.
 const LARGEST: f64 = 1e100;

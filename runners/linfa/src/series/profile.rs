@@ -27,8 +27,8 @@ pub(crate) struct Windows {
     mean: Vec<f64>,
     /// 1 / (root of the sum of squares about the mean); 0 for a constant window.
     inverse_norm: Vec<f64>,
-    /// For window i, the value that enters (last) and the one that has left (before the first), each less the mean of the
-    /// `window` - 1 values that it shares with window i - 1. 0 for window 0.
+    /// For window i, the value that enters (last) and the one that has left (before the first), each less the mean of
+    /// the `window` - 1 values that it shares with window i - 1. 0 for window 0.
     entering: Vec<f64>,
     leaving: Vec<f64>,
 }
@@ -118,8 +118,8 @@ impl<'a> Join<'a> {
         Self { left, right, exclusion: None }
     }
 
-    /// For each window of `left`, the Euclidean distance of its z-normalised values to the nearest of `right`: between 0
-    /// and 2 sqrt(window).
+    /// For each window of `left`, the Euclidean distance of its z-normalised values to the nearest of `right`: between
+    /// 0 and 2 sqrt(window).
     pub(crate) fn distances(&self, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
         let best = self.best(ctx)?;
         ctx.check_cancelled()?;

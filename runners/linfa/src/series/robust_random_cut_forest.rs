@@ -17,17 +17,19 @@ use crate::series::cut_tree::{CutTree, Node};
 use crate::series::shingle::Shingle;
 
 const DESCRIPTION: &str = "\
-Robust random cut forest (Guha, Mishra, Roy and Schrijvers, *Robust random cut forest based anomaly detection on streams*, \
-ICML 2016). Each of `n_trees` trees cuts `max_samples` points of the training series at random, a feature as likely as its \
-range is large, until each stands alone. A row's score is the mean collusive displacement that inserting it would cause: how \
-many points move down a level when it, or the small group it is in, is added, shared among the group.
+Robust random cut forest (Guha, Mishra, Roy and Schrijvers, *Robust random cut forest based anomaly detection on \
+streams*, ICML 2016). Each of `n_trees` trees cuts `max_samples` points of the training series at random, a feature as \
+likely as its range is large, until each stands alone. A row's score is the mean collusive displacement that inserting \
+it would cause: how many points move down a level when it, or the small group it is in, is added, shared among the \
+group.
 
-A point is the last `window` rows side by side, so that unusual sequences count and not only unusual values; before the first \
-row, the first row is repeated. A score depends on the rows before it alone, and a stream scores as the whole.
+A point is the last `window` rows side by side, so that unusual sequences count and not only unusual values; before \
+the first row, the first row is repeated. A score depends on the rows before it alone, and a stream scores as the \
+whole.
 
-Departs from the paper in two ways. The forest does not change after training, so that equal rows get equal scores. And the \
-displacement is the expectation over the random cuts of the insertion, computed exactly, where the paper inserts once. What a \
-feature contributes is the part of that expectation in which it is the one cut.";
+Departs from the paper in two ways. The forest does not change after training, so that equal rows get equal scores. \
+And the displacement is the expectation over the random cuts of the insertion, computed exactly, where the paper \
+inserts once. What a feature contributes is the part of that expectation in which it is the one cut.";
 
 /// Numbers in the boxes of all trees at most (256 MiB).
 const MAX_BOX_VALUES: usize = 1 << 25;

@@ -1,7 +1,7 @@
 //! The last few rows side by side, for detectors that read a stream.
 
-/// The last `window` rows as one point of `window` x `n_features` values, oldest first. Before the first row, the first row
-/// is repeated.
+/// The last `window` rows as one point of `window` x `n_features` values, oldest first. Before the first row, the first
+/// row is repeated.
 #[derive(Debug, Clone)]
 pub(crate) struct Shingle {
     values: Vec<f64>,

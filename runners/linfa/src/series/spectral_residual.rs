@@ -13,22 +13,23 @@ use serde_json::{Value, json};
 use crate::series::fft::{Complex, Fft};
 
 const DESCRIPTION: &str = "\
-Spectral residual (Ren et al., *Time-series anomaly detection service at Microsoft*, KDD 2019). Of the spectrum of a series \
-the smooth part is taken away: with the amplitudes A(f) and their logarithms averaged over `window_amp` neighbouring \
-frequencies, L(f), the saliency of a row is S = |inverse transform of A(f) exp(-L(f)) with the phases kept|. What the \
-series does everywhere falls away, and what it does once stands out: spikes and sudden changes.
+Spectral residual (Ren et al., *Time-series anomaly detection service at Microsoft*, KDD 2019). Of the spectrum of a \
+series the smooth part is taken away: with the amplitudes A(f) and their logarithms averaged over `window_amp` \
+neighbouring frequencies, L(f), the saliency of a row is S = |inverse transform of A(f) exp(-L(f)) with the phases \
+kept|. What the series does everywhere falls away, and what it does once stands out: spikes and sudden changes.
 
-A row's score is S, as in TSB-AD, or with `window_local` (the paper has 21) S / mean - 1, where mean is that of S over the \
-`window_local` rows up to the row. Of several columns the mean counts; a constant column adds 0.
+A row's score is S, as in TSB-AD, or with `window_local` (the paper has 21) S / mean - 1, where mean is that of S over \
+the `window_local` rows up to the row. Of several columns the mean counts; a constant column adds 0.
 
-Without `window`, the whole series is transformed at once and a score looks ahead as well as back. With it, each row is \
-scored from the `window` rows up to it alone, as in a stream; `n_extrapolated` rows are continued behind it by the mean slope \
-of the 5 before the last, as in Microsoft's own code, so that the row does not lie at the edge. Before the first row, the first row is repeated. It \
-is fastest where `window` + `n_extrapolated` is a power of two (251 + 5).
+Without `window`, the whole series is transformed at once and a score looks ahead as well as back. With it, each row \
+is scored from the `window` rows up to it alone, as in a stream; `n_extrapolated` rows are continued behind it by the \
+mean slope of the 5 before the last, as in Microsoft's own code, so that the row does not lie at the edge. Before the \
+first row, the first row is repeated. It is fastest where `window` + `n_extrapolated` is a power of two (251 + 5).
 
-There is nothing to learn but the threshold: training remembers no row. Departs from the paper and agrees with Alibi Detect \
-in averaging the amplitudes on both sides and mirroring them. As in TSB-AD, the logarithms continue beyond the spectrum's ends \
-with the first and the last value of the series scaled to 0..1, so with small ones, which keeps more of the slow changes.";
+There is nothing to learn but the threshold: training remembers no row. Departs from the paper and agrees with Alibi \
+Detect in averaging the amplitudes on both sides and mirroring them. As in TSB-AD, the logarithms continue beyond the \
+spectrum's ends with the first and the last value of the series scaled to 0..1, so with small ones, which keeps more \
+of the slow changes.";
 
 /// Rows that the slope is measured over; the paper's m.
 const SLOPE_ROWS: usize = 5;

@@ -13,20 +13,26 @@ use crate::scaling::Scaling;
 use crate::series::windows::{check_length, cover, period, select};
 
 const DESCRIPTION: &str = "\
-Each `window` of consecutive rows, all columns side by side, is one row of the tabular detector below; a row of the series \
-gets the mean score of the windows that cover it. Without `window` it is the period of the training series: the highest peak \
-of its autocorrelation between 6 and 303 rows, else 125, at most a quarter of the rows. The version stores it as `window_`.
+Each `window` of consecutive rows, all columns side by side, is one row of the tabular detector below; a row of the \
+series gets the mean score of the windows that cover it. Without `window` it is the period of the training series: the \
+highest peak of its autocorrelation between 6 and 303 rows, else 125, at most a quarter of the rows. The version \
+stores it as `window_`.
 
-It learns from every `stride`-th window; without `stride` from all, or from as many evenly spaced ones as `max_windows` \
-permits. All windows are scored. With `standardize`, the series is scaled once and not each window, so that a change of level \
-counts; the detector does not scale the columns of the windows again.
+It learns from every `stride`-th window; without `stride` from all, or from as many evenly spaced ones as \
+`max_windows` permits. All windows are scored. With `standardize`, the series is scaled once and not each window, so \
+that a change of level counts; the detector does not scale the columns of the windows again.
 
-Rows must be equally spaced and in time order. A row's score looks ahead by up to one window, so the last rows of a stream \
-get their final score one window later. A series shorter than the window is refused.";
+Rows must be equally spaced and in time order. A row's score looks ahead by up to one window, so the last rows of a \
+stream get their final score one window later. A series shorter than the window is refused.";
 
 /// The tabular detectors that get no adapter, and why.
-const LEFT_OUT: [(&str, &str); 2] = [
+const LEFT_OUT: [(&str, &str); 4] = [
     ("pca", "`sub_pca` is the same with one covariance instead of a table of windows"),
+    ("ensemble", "its members take their default settings and would scale each column of the windows"),
+    (
+        "mcd",
+        "some hundred steps of O(n w² d² + w³ d³) each; half of the smooth windows have no more than a few directions",
+    ),
     ("gaussian_mixture", "its full covariances take O(n w² d²) an iteration, and smooth windows make them singular"),
 ];
 

@@ -58,7 +58,7 @@ impl Detector for Ensemble {
             .build();
         hyperparameters["properties"]["detectors"] = json!({
             "type": "string",
-            "default": "isolation_forest, copod, mcd, sgd_one_class_svm",
+            "default": "isolation_forest, copod, mahalanobis, hbos",
             "description": "Names of tabular detectors, separated by commas.",
         });
         DetectorSpec {

@@ -25,7 +25,8 @@ the mean of those of them that lie outside; steps shrink as 2 / (step + 2), whic
 Schmidt and Bach, 2012). In the end rho is the exact nu-quantile over all rows.
 
 score(x) = rho - sum(alpha_i exp(-gamma |x - b_i|^2)) over the `n_components` rows b_i: the boundary that the machine itself \
-draws is at 0. Departs from scikit-learn in solving for rho exactly at each step, not by gradient.";
+draws is at 0. Departs from scikit-learn in solving for rho exactly at each step, not by gradient. The decomposition of the \
+kernel of the `n_components` rows cannot be cancelled midway, which is why there are at most 500.";
 
 /// Rows of one task.
 const BLOCK_ROWS: usize = 128;
@@ -50,7 +51,7 @@ impl Detector for SgdOneClassSvm {
             hyperparameters: HyperparameterSchema::new()
                 .number("nu", 0.5, 0.001..=1.0, "Fraction of the training rows outside the boundary.")
                 .optional_number("gamma", 1e-9..=1e6, "Kernel width exp(-gamma d^2). Null: 1 / number of features.")
-                .integer("n_components", 100, 1..=2_000, "Training rows that the kernel is approximated from.")
+                .integer("n_components", 100, 1..=500, "Training rows that the kernel is approximated from.")
                 .integer("batch_size", 1_024, 16..=65_536, "Rows drawn for each step.")
                 .integer("max_iter", 500, 1..=100_000, "Steps, each on rows drawn anew.")
                 .standardize()

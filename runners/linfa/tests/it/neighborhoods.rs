@@ -1,7 +1,7 @@
 //! Detectors of neighbours and clusters against scikit-learn 1.9.1 and PyOD 3.6.7, features standardised, fitted on all
 //! rows.
 
-use nunatak_detector::{Context, predict};
+use nunatak_detector::{Context, load, predict};
 use serde_json::{Value, json};
 
 use crate::reference::{fit, golden, table, tables};
@@ -116,5 +116,20 @@ fn detectors_of_clusters_rank_sensibly() {
         let frame = table(name);
         let sum: f64 = (0..5).map(|seed| fit(detector, &frame, json!({"random_state": seed})).metrics["roc_auc"]).sum();
         assert!(sum / 5.0 > least, "{detector} on {name}: {}", sum / 5.0);
+    }
+}
+
+#[test]
+fn terms_of_the_squared_distance_add_up() {
+    let frame = table("cardio");
+    let rows = [3, 0, 1700];
+    for detector in ["kmeans", "cblof"] {
+        let trained = fit(detector, &frame, Value::Null);
+        let fitted = load(&nunatak_linfa::all(), &trained.artifact).unwrap();
+        let terms = fitted.contributions(&frame, &rows, &Context::quiet(0)).unwrap().unwrap();
+        for (row, terms) in rows.iter().zip(terms.rows()) {
+            let score = trained.scores[*row];
+            assert!((terms.sum().sqrt() - score).abs() <= 1e-12 * score, "{detector}, row {row}");
+        }
     }
 }

@@ -196,3 +196,16 @@ fn forests_of_streams_do_as_well_as_their_peers_or_better() {
         assert!(mean > expected - 0.02, "{name}: {mean:.4}, the reference has {expected}");
     }
 }
+
+/// Rows of speed_7578 and the mean of stumpy 1.14.1's profile (window 34) over the windows that cover each.
+const STUMPY: [(usize, f64); 4] =
+    [(0, 5.411868519379), (100, 4.724456918642), (1000, 5.232109406119), (1126, 2.840844542609)];
+
+#[test]
+fn matrix_profile_is_stumpys() {
+    let Some(frame) = series("speed_7578") else { return };
+    let scores = fit("matrix_profile", &frame, json!({"window": 34})).scores;
+    for (row, expected) in STUMPY {
+        assert!((scores[row] - expected).abs() < 1e-9, "row {row}: {}, stumpy has {expected}", scores[row]);
+    }
+}
