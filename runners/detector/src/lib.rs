@@ -24,6 +24,7 @@ pub mod figures;
 mod frame;
 mod header;
 mod hyperparameters;
+mod judge;
 mod labels;
 mod model;
 mod page;

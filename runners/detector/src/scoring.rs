@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use crate::judge::{Judged, figure_of_reasons};
 use crate::model::Model;
 use crate::reasons::RowReasons;
-use crate::{Context, Detector, DetectorError, Figure, FittedDetector, Frame, evaluation, figures};
+use crate::{Context, Detector, DetectorError, Figure, FittedDetector, Frame, evaluation};
 
 /// Everything that scoring one table gives.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,9 +62,18 @@ pub fn predict_at(
     let reasons = ctx.span(0.8, 0.95, |ctx| model.reasons(&scored, threshold, ctx))?;
     let scores = &scored.scores;
     let labels = evaluation::labels_at(scores, threshold);
-    let mut metrics = frame.labels().map(|truth| evaluation::evaluate(scores, truth, threshold)).unwrap_or_default();
+    let classified = model.fitted().classify(scored.prepared.frame(), ctx)?;
+    let judged = Judged {
+        rows: &scored.prepared.rows,
+        scores,
+        threshold,
+        input_kind: model.input_kind(),
+        classified: classified.as_ref(),
+    };
+    let mut metrics = judged.metrics(&model.fitted().parameters());
     metrics.extend(scored.prepared.report.clone());
-    let mut all = figures::all(scores, frame, threshold, model.input_kind());
+    let mut all = judged.figures();
+    all.extend(reasons.as_ref().and_then(figure_of_reasons));
     all.extend(model.fitted().figures(scored.prepared.frame(), scores, threshold, ctx)?);
     let predicted = Predicted {
         n_anomalies: labels.iter().filter(|label| **label == 1).count(),

@@ -1,10 +1,12 @@
 //! From a table to a trained version.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::judge::Judged;
 use crate::prepare::{Learned, Prepared};
 use crate::threshold::{self, Calibration, HeldOut, Method, Options, Source};
 use crate::validation::check_scores;
@@ -76,12 +78,30 @@ pub fn train(
 
     ctx.report(0.95, "writing the version");
     let saved = fitted.save();
-    let mut metrics = training_metrics(&spec, &scores, &prepared, &held, threshold);
+    let mut parameters = fitted.parameters();
+    // What a classifier says of rows that it learned from says nothing: those held back judge it.
+    let judged_rows = match spec.learning {
+        Learning::Supervised => Cow::Owned(prepared.rows.select_rows(&held.rows)),
+        Learning::Unsupervised => Cow::Borrowed(&prepared.rows),
+    };
+    let classified = held.classified(&prepared.rows);
+    let judged = Judged {
+        rows: &judged_rows,
+        scores: if spec.learning == Learning::Supervised { &held.scores } else { &scores },
+        threshold,
+        input_kind: spec.input_kind,
+        classified: classified.as_ref(),
+    };
+    let mut metrics = judged.metrics(&parameters);
+    let labels = evaluation::labels_at(&scores, threshold);
+    let n_anomalies = labels.iter().filter(|label| **label == 1).count();
+    metrics.insert("n_anomalies".into(), n_anomalies as f64);
+    metrics.insert("anomaly_fraction".into(), n_anomalies as f64 / scores.len() as f64);
     metrics.insert("expected_false_alarm_rate".into(), calibration.expected_false_alarm_rate);
     metrics.extend(prepared.report.clone());
-    let mut parameters = fitted.parameters();
     parameters.insert("calibration_".into(), serde_json::json!(calibration));
-    let mut all = figures::all(&scores, &prepared.rows, threshold, spec.input_kind);
+    let mut all = judged.figures();
+    all.extend([figures::eda::feature_histograms(&prepared.rows), figures::eda::correlation(&prepared.rows)]);
     all.extend(fitted.figures(prepared.frame(), &scores, threshold, ctx)?);
     let artifact = Artifact {
         header: ArtifactHeader {
@@ -189,26 +209,4 @@ fn header(
         contamination: hyperparameters.contamination()?,
         trained_rows: prepared.rows.n_rows() as u64,
     })
-}
-
-fn training_metrics(
-    spec: &DetectorSpec,
-    scores: &[f64],
-    prepared: &Prepared,
-    held: &HeldOut,
-    threshold: f64,
-) -> BTreeMap<String, f64> {
-    let mut metrics = match (prepared.rows.labels(), spec.learning) {
-        (None, _) => BTreeMap::new(),
-        (Some(labels), Learning::Unsupervised) => evaluation::evaluate(scores, labels, threshold),
-        // What a classifier says of rows that it learned from says nothing.
-        (Some(labels), Learning::Supervised) => {
-            let labels: Vec<u8> = held.rows.iter().map(|row| labels[*row]).collect();
-            evaluation::evaluate(&held.scores, &labels, threshold)
-        }
-    };
-    let n_anomalies = evaluation::labels_at(scores, threshold).iter().filter(|label| **label == 1).count();
-    metrics.insert("n_anomalies".into(), n_anomalies as f64);
-    metrics.insert("anomaly_fraction".into(), n_anomalies as f64 / scores.len() as f64);
-    metrics
 }

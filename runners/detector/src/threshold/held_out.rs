@@ -1,9 +1,12 @@
 //! Scores of rows by fits that did not see them.
 
 use rand_free::shuffled;
+use ndarray::Array2;
 
 use super::{CalibrationRule, Options, Source};
-use crate::{Context, Detector, DetectorError, Frame, Hyperparameters, InputKind, Learning};
+use crate::{
+    Classified, Context, Detector, DetectorError, Frame, Hyperparameters, InputKind, Learning, Target,
+};
 
 /// Above, one split serves as well as cross-fitting and costs one fit.
 const CROSS_FIT_ROWS: usize = 20_000;
@@ -21,12 +24,21 @@ pub(crate) struct HeldOut {
     pub(crate) rows: Vec<usize>,
     /// One for each of `rows`.
     pub(crate) scores: Vec<f64>,
-    /// For supervised detectors, the probability of each class for each of `rows`.
+    /// For supervised detectors, the probability of each class of the target for each of `rows`.
     pub(crate) probabilities: Vec<Vec<f64>>,
     pub(crate) source: Source,
 }
 
 impl HeldOut {
+    /// What the fits took the rows to be, of the classes of `frame`; `None` for unsupervised detectors.
+    pub(crate) fn classified(&self, frame: &Frame) -> Option<Classified> {
+        let names = frame.target()?.names().to_vec();
+        let flat: Vec<f64> = self.probabilities.iter().flatten().copied().collect();
+        let shape = (self.rows.len(), names.len());
+        let probabilities = Array2::from_shape_vec(shape, flat).ok().filter(|_| !self.rows.is_empty())?;
+        Some(Classified { names, probabilities })
+    }
+
     /// Of a series in equal steps, the rows that were there before, by their numbers of then.
     pub(crate) fn of_rows(mut self, places: &[usize]) -> Self {
         let mut then = std::collections::HashMap::new();
@@ -119,8 +131,15 @@ fn score_part(
     let others = frame.select_rows(&part.score);
     let scores = fitted.score(&others, ctx)?;
     let classified = if learning == Learning::Supervised { fitted.classify(&others, ctx)? } else { None };
-    let probabilities =
-        |at: usize| classified.as_ref().map_or_else(Vec::new, |found| found.probabilities.row(at).to_vec());
+    // A part may lack a class, which is then impossible to the fit.
+    let target = frame.target().filter(|_| classified.is_some());
+    let names = target.as_ref().map_or(&[][..], Target::names);
+    let probabilities = |at: usize| {
+        let of = |found: &Classified, name: &String| {
+            found.names.iter().position(|known| known == name).map_or(0.0, |class| found.probabilities[[at, class]])
+        };
+        names.iter().map(|name| classified.as_ref().map_or(0.0, |found| of(found, name))).collect::<Vec<f64>>()
+    };
     Ok(part.score.iter().zip(scores).enumerate().map(|(at, (row, score))| (*row, score, probabilities(at))).collect())
 }
 

@@ -216,6 +216,9 @@ fn inner_artifact(spec: &DetectorSpec, artifact: &Artifact, n_columns: usize) ->
         input_schema: columns(n_columns).map(InputColumn::number).collect(),
         hyperparameters: settings.as_map().clone(),
         preprocessing,
+        // What was done to the columns was done before there were windows.
+        pipeline: None,
+        typical: Vec::new(),
         ..artifact.header.clone()
     };
     Ok(Artifact { header, tensors: artifact.tensors.clone() })
