@@ -1,12 +1,10 @@
 //! Scores of rows by fits that did not see them.
 
-use rand_free::shuffled;
 use ndarray::Array2;
+use rand_free::shuffled;
 
 use super::{CalibrationRule, Options, Source};
-use crate::{
-    Classified, Context, Detector, DetectorError, Frame, Hyperparameters, InputKind, Learning, Target,
-};
+use crate::{Classified, Context, Detector, DetectorError, Frame, Hyperparameters, InputKind, Learning, Target};
 
 /// Above, one split serves as well as cross-fitting and costs one fit.
 const CROSS_FIT_ROWS: usize = 20_000;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::Array2;
 use nunatak_detector::{
-    Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
+    Artifact, Context, Detector, DetectorError, DetectorSpec, Figure, FittedDetector, Frame, HyperparameterSchema,
     Hyperparameters, InputKind, Learning, Reasons, SavedState, Tensor,
 };
 use serde_json::{Value, json};
@@ -34,6 +34,9 @@ the feature makes the others less surprising.";
 
 /// Share of the variance that `reconstruction` keeps when `n_components` is not given.
 const KEPT_VARIANCE: f64 = 0.9;
+
+#[path = "pca_figures.rs"]
+mod figures;
 
 /// Detector `pca`.
 #[derive(Debug, Clone, Copy)]
@@ -248,6 +251,16 @@ impl FittedDetector for Components {
             ("n_components_".to_string(), json!(self.variances.len())),
             ("explained_variance_ratio_".to_string(), json!(ratios)),
         ])
+    }
+
+    fn figures(
+        &self,
+        frame: &Frame,
+        _scores: &[f64],
+        _threshold: f64,
+        ctx: &Context<'_>,
+    ) -> Result<Vec<Figure>, DetectorError> {
+        self.draw(frame, ctx)
     }
 
     fn contributions(
