@@ -23,10 +23,12 @@ fn frame(n_rows: usize) -> Frame {
     Frame::new(["a", "b", "c"].map(String::from).to_vec(), values, None, Some(labels)).unwrap()
 }
 
-/// Every 25th row is far out in the column `b`.
+/// Every 25th row is far out in the column `b`, to either side and not twice as far: faults that resemble each other would be
+/// a cluster, and normal to who looks for those.
 fn with_faults(mut values: Array2<f64>) -> Array2<f64> {
-    for row in (7..values.nrows()).step_by(25) {
-        values[[row, 1]] += 14.0;
+    for (i, row) in (7..values.nrows()).step_by(25).enumerate() {
+        let side = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
+        values[[row, 1]] += side * (12.0 + 3.0 * i as f64);
     }
     values
 }
