@@ -78,7 +78,7 @@ impl World {
     }
 
     async fn answer(&self, query: &str, variables: Value) -> Value {
-        let request = reqwest::Client::new().post(format!("{}/graphql", self.client.base_url()));
+        let request = reqwest::Client::new().post(format!("{}/graphql", self.client.base_url().trim_end_matches('/')));
         let request = request.bearer_auth(&self.token).json(&json!({ "query": query, "variables": variables }));
         request.send().await.unwrap().json().await.unwrap()
     }

@@ -20,8 +20,8 @@ pub struct Model {
 
 /// Scores with what else is known of the rows.
 #[derive(Debug)]
-pub(crate) struct Scored {
-    pub(crate) prepared: Prepared,
+pub(crate) struct Scored<'a> {
+    pub(crate) prepared: Prepared<'a>,
     /// One for each row as it came.
     pub(crate) scores: Vec<f64>,
     /// One for each row that the detector saw.
@@ -67,7 +67,7 @@ impl Model {
         self.score_prepared(frame, ctx).map(|scored| scored.scores)
     }
 
-    pub(crate) fn score_prepared(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Scored, DetectorError> {
+    pub(crate) fn score_prepared<'a>(&self, frame: &'a Frame, ctx: &Context<'_>) -> Result<Scored<'a>, DetectorError> {
         let prepared = Prepared::apply(&self.header, frame)?;
         ctx.check_cancelled()?;
         let seen = self.fitted.score(prepared.frame(), ctx)?;
@@ -79,7 +79,7 @@ impl Model {
     /// Why the highest of the rows above `threshold` have their scores. `None` for a version older than typical values.
     pub(crate) fn reasons(
         &self,
-        scored: &Scored,
+        scored: &Scored<'_>,
         threshold: f64,
         ctx: &Context<'_>,
     ) -> Result<Option<RowReasons>, DetectorError> {

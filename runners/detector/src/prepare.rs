@@ -1,5 +1,7 @@
 //! From the table that a user has to the one that a detector sees, in training and in scoring.
 
+use std::borrow::Cow;
+
 use crate::pipeline::grid::{Regular, step_of};
 use crate::pipeline::{Options, Pipeline, Report};
 use crate::validation::{check_shape, check_values, match_columns};
@@ -7,9 +9,9 @@ use crate::{ArtifactHeader, DetectorError, DetectorSpec, Frame, Hyperparameters,
 
 /// A table ready for a detector.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct Prepared<'a> {
     /// The rows as they came (of a training: those that pass the filter), features derived.
-    pub(crate) rows: Frame,
+    pub(crate) rows: Cow<'a, Frame>,
     /// The same in equal steps, where they were not.
     regular: Option<Regular>,
     pub(crate) report: Report,
@@ -23,11 +25,11 @@ pub(crate) struct Learned {
     pub(crate) step_millis: Option<i64>,
 }
 
-impl Prepared {
+impl<'a> Prepared<'a> {
     /// Learns the preprocessing from `frame` and applies it.
     pub(crate) fn fit(
         spec: &DetectorSpec,
-        frame: &Frame,
+        frame: &'a Frame,
         hyperparameters: &Hyperparameters,
     ) -> Result<(Self, Learned), DetectorError> {
         check_shape(frame)?;
@@ -38,10 +40,9 @@ impl Prepared {
         if let Some(rows) = &passing {
             report.insert("rows_filtered_out".into(), (frame.n_rows() - rows.len()) as f64);
         }
-        let selected = passing.map(|rows| frame.select_rows(&rows));
-        let frame = selected.as_ref().unwrap_or(frame);
+        let frame = passing.map_or(Cow::Borrowed(frame), |rows| Cow::Owned(frame.select_rows(&rows)));
         let mut input_schema: Vec<InputColumn> = frame.columns().iter().map(InputColumn::number).collect();
-        let pipeline = if wanted { Some(Pipeline::fit(options, frame)?) } else { None };
+        let pipeline = if wanted { Some(Pipeline::fit(options, &frame)?) } else { None };
         if let Some(pipeline) = &pipeline {
             input_schema.iter_mut().for_each(|column| column.nullable = pipeline.takes_missing());
             input_schema.extend(pipeline.one_hot().iter().map(InputColumn::category));
@@ -59,20 +60,24 @@ impl Prepared {
     }
 
     /// Does to `frame` what was learned.
-    pub(crate) fn apply(header: &ArtifactHeader, frame: &Frame) -> Result<Self, DetectorError> {
+    pub(crate) fn apply(header: &ArtifactHeader, frame: &'a Frame) -> Result<Self, DetectorError> {
         let frame = match_columns(frame, header)?;
-        Self::of(&frame, header.pipeline.as_ref(), header.step_millis)
+        Self::of(frame, header.pipeline.as_ref(), header.step_millis)
     }
 
-    fn of(frame: &Frame, pipeline: Option<&Pipeline>, step_millis: Option<i64>) -> Result<Self, DetectorError> {
+    /// Without a pipeline the rows stay where they are: a large table is not copied.
+    fn of(frame: Cow<'a, Frame>, pipeline: Option<&Pipeline>, step_millis: Option<i64>) -> Result<Self, DetectorError> {
         if !pipeline.is_some_and(Pipeline::takes_missing) {
-            check_values(frame)?;
+            check_values(&frame)?;
         }
         let (rows, mut report) = match pipeline {
-            Some(pipeline) => pipeline.apply(frame)?,
-            None => (frame.clone(), Report::new()),
+            Some(pipeline) => {
+                let (derived, report) = pipeline.apply(&frame)?;
+                check_values(&derived)?;
+                (Cow::Owned(derived), report)
+            }
+            None => (frame, Report::new()),
         };
-        check_values(&rows)?;
         let regular = step_millis.map(|step| Regular::of(&rows, step)).transpose()?.flatten();
         if let Some(regular) = &regular {
             report.extend(regular.report.clone());

@@ -83,7 +83,7 @@ pub fn train(
     // What a classifier says of rows that it learned from says nothing: those held back judge it.
     let judged_rows = match spec.learning {
         Learning::Supervised => Cow::Owned(prepared.rows.select_rows(&held.rows)),
-        Learning::Unsupervised => Cow::Borrowed(&prepared.rows),
+        Learning::Unsupervised => Cow::Borrowed(prepared.rows.as_ref()),
     };
     let classified = held.classified(&prepared.rows);
     let judged = Judged {
@@ -160,7 +160,7 @@ fn check_target(spec: &DetectorSpec, rows: &Frame) -> Result<(), DetectorError> 
 /// Scores of held-back rows; those of the training rows, and saying so, where there are too few to hold any back.
 fn hold_out(
     detector: &dyn Detector,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     scores: &[f64],
     hyperparameters: &Hyperparameters,
     options: &Options,
@@ -186,7 +186,7 @@ fn hold_out(
 
 fn header(
     spec: &DetectorSpec,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     learned: Learned,
     calibration: Calibration,
     hyperparameters: &Hyperparameters,

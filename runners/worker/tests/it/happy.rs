@@ -28,7 +28,7 @@ async fn a_training_becomes_a_version() {
     assert_eq!((&input["job"], &input["attempt"]), (&json!("job_1"), &json!(1)));
     let train = &input["result"]["train"];
     assert_eq!(train["artifactUpload"], "0");
-    assert_eq!(train["hyperparameters"], json!({ "contamination": 0.1 }));
+    assert_eq!(train["hyperparameters"], json!({ "contamination": 0.1, "preprocessing": null, "threshold": null }));
     assert_eq!(train["inputSchema"], json!([{ "name": "x", "type": "number" }]), "`y` is no feature column");
     assert_eq!(metric(train, "roc_auc"), 1.0);
     assert!(metric(train, "fit_seconds").is_f64() && metric(train, "score_seconds").is_f64());
