@@ -17,9 +17,6 @@ class Pair:
     fit_scores: bool = True
     # Evenly spaced rows of the table at most, where more would take the peer minutes.
     most_rows: int | None = None
-    # Times faster than its peer; the goal for scoring, and that for fitting.
-    goal: float = 3
-    fit_goal: float = 3
 
     @property
     def kind(self):
@@ -28,7 +25,7 @@ class Pair:
 
 # Tables are standardised on both sides wherever ours does it by default; seeds are 0.
 TABULAR = [
-    Pair("isolation_forest", "scikit-learn IsolationForest", {"n_estimators": 100, "max_samples": 256}, fit_scores=False, goal=10),
+    Pair("isolation_forest", "scikit-learn IsolationForest", {"n_estimators": 100, "max_samples": 256}, fit_scores=False),
     Pair("extended_isolation_forest", None),
     Pair("knn", "PyOD KNN", {"n_neighbors": 20}),
     Pair("lof", "PyOD LOF", {"n_neighbors": 20}),

@@ -19,7 +19,7 @@ def run(options, results):
     results["pairs"] = []
     for pair, table in work:
         about = {"name": pair.name, "beside": pair.beside, "data": table.name, "fit_scores": pair.fit_scores}
-        results["pairs"].append(about | {"goal": pair.goal, "fit_goal": pair.fit_goal} | runner.pair(pair, table))
+        results["pairs"].append(about | runner.pair(pair, table))
     if options.rows_latency and chosen:
         results["latency"] = [latency(runner, pair, chosen[0]) for pair in options.tabular]
     if options.growth:
@@ -29,7 +29,7 @@ def run(options, results):
 
 
 def latency(runner, pair, table):
-    """Medians of the medians: what one row takes, ours and theirs."""
+    """What one row takes, ours and theirs."""
     row = {"name": pair.name, "data": table.name}
     small = table.of_most(pair.most_rows)
     for side, ask in (("ours", runner.ours), ("theirs", runner.theirs)):

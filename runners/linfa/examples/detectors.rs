@@ -112,7 +112,7 @@ fn table(
         "load": load,
         "roc_auc": frame.labels().and_then(|labels| evaluation::roc_auc(&scores, labels)),
         "artifact_bytes": artifact.len(),
-        "data_bytes": frame.as_slice().len() * size_of::<f64>(),
+        "data_bytes": size_of_val(frame.as_slice()),
         "before_bytes": before,
     }))
 }
