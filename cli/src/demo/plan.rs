@@ -60,10 +60,10 @@ pub(super) fn settings(dataset: &Bundled) -> Vec<Settings> {
             ("sub_pca", json!({ "window": 144 })),
             ("robust_zscore", json!({ "window": 1000 })),
             ("robust_zscore", json!({ "window": 2000 })),
-            ("isolation_forest", json!({ "n_estimators": 100 })),
-            ("isolation_forest", json!({ "n_estimators": 200 })),
-            ("knn", json!({ "n_neighbors": 20 })),
-            ("knn", json!({ "n_neighbors": 50 })),
+            ("sub_isolation_forest", json!({ "n_estimators": 100 })),
+            ("half_space_trees", json!({ "n_trees": 25 })),
+            ("ewma", json!({})),
+            ("autoregressive", json!({})),
         ];
     }
     vec![

@@ -168,6 +168,17 @@ pub(crate) async fn find(
     newest.map(DetectorRecord::try_from).transpose()
 }
 
+/// The newest registered version that reads what `version` of the detector made: of the same major number, as
+/// semantic versions promise. `version` itself where no newer one is registered.
+pub(crate) async fn reader_of(db: &impl ConnectionTrait, name: &str, version: String) -> Result<String, StoreError> {
+    let rows = detectors::Entity::find().filter(detectors::Column::Name.eq(name)).all(db).await?;
+    let major = |version: &str| version.split('.').next().map(str::to_owned);
+    let wanted = major(&version);
+    let readers = rows.into_iter().map(|row| row.version).filter(|other| major(other) == wanted).chain([version]);
+    let newest = readers.max_by(|a, b| version_order(a).cmp(&version_order(b)));
+    Ok(newest.unwrap_or_default())
+}
+
 impl Store {
     /// The detector of that name: the version asked for, or the newest.
     ///

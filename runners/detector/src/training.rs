@@ -74,7 +74,8 @@ pub fn train(
     ctx.report(0.5, "calibrating the threshold on held-back rows");
     let held = ctx.span(0.5, 0.95, |ctx| hold_out(detector, &prepared, &scores, &hyperparameters, &options, ctx))?;
     let labels = prepared.rows.labels();
-    let (threshold, calibration) = threshold::calibrate(&options, hyperparameters.contamination()?, &held, labels)?;
+    let contamination = hyperparameters.contamination()?;
+    let (threshold, calibration) = threshold::calibrate(&options, contamination, &held, &scores, labels)?;
 
     ctx.report(0.95, "writing the version");
     let saved = fitted.save();
@@ -146,8 +147,8 @@ fn check_target(spec: &DetectorSpec, rows: &Frame) -> Result<(), DetectorError> 
         return Ok(());
     }
     let target = rows.target().ok_or_else(|| {
-        let message = format!("`{}` learns from labels: name the label column", spec.name);
-        DetectorError::data(message)
+        let name = &spec.name;
+        DetectorError::data(format!("the table has no classes to learn from: `{name}` needs a label column"))
     })?;
     let first = target.codes().first();
     if target.codes().iter().all(|code| Some(code) == first) {

@@ -199,7 +199,9 @@ impl Store {
         let version = version.filter(|version| version.project_row == project_row);
         let version = version
             .ok_or_else(|| Problem::new("NOT_FOUND", "there is no such version in this project").at("version"))?;
-        let (detector_name, detector_version) = applicable(&version)?;
+        let (detector_name, made_by) = applicable(&version)?;
+        // A runner that was upgraded since still reads the version's file.
+        let detector_version = detectors::reader_of(&txn, &detector_name, made_by).await?;
         let dataset = checks::dataset(&txn, request.dataset, project).await?;
         check_rows(&version, &dataset, kind)?;
 

@@ -6,8 +6,10 @@ use rand_free::shuffled;
 use super::{CalibrationRule, Options, Source};
 use crate::{Classified, Context, Detector, DetectorError, Frame, Hyperparameters, InputKind, Learning, Target};
 
-/// Above, one split serves as well as cross-fitting and costs one fit.
+/// Above, one split serves as well as cross-fitting and costs one fit. The end of a series is like no other part of it, so
+/// that a split stands for the whole less well.
 const CROSS_FIT_ROWS: usize = 20_000;
+const CROSS_FIT_SERIES_ROWS: usize = 100_000;
 /// Rows held back by a split at most: enough for a rate of one in ten thousand.
 const SPLIT_ROWS: usize = 50_000;
 /// With fewer, a part would be too small to learn from.
@@ -74,13 +76,15 @@ pub(crate) fn held_out(
     }
     let is_series = spec.input_kind == InputKind::Series;
     let cross = match options.calibration {
-        CalibrationRule::Auto => n_rows <= CROSS_FIT_ROWS,
+        CalibrationRule::Auto => n_rows <= if is_series { CROSS_FIT_SERIES_ROWS } else { CROSS_FIT_ROWS },
         CalibrationRule::CrossFit => true,
         CalibrationRule::Split => false,
     };
-    let in_stretches = is_series || frame.time().is_some();
+    // Neighbouring rows of a process resemble each other, time column or not: a row that is held back between two that are
+    // not is hardly held back. A classifier needs every class in every part, which a stretch need not have.
+    let in_stretches = is_series || spec.learning == Learning::Unsupervised;
     let parts = match (cross, is_series) {
-        (true, true) => stretches(n_rows, options.folds).into_iter().map(|part| beside(n_rows, part)).collect(),
+        (true, true) => ends(n_rows, options.folds),
         (true, false) => folds(order(n_rows, in_stretches, ctx.seed), options.folds),
         (false, _) => vec![split(order(n_rows, in_stretches, ctx.seed))],
     };
@@ -163,11 +167,15 @@ fn stretches(n_rows: usize, n_parts: usize) -> Vec<std::ops::Range<usize>> {
     (0..n_parts).map(|i| i * n_rows / n_parts..(i + 1) * n_rows / n_parts).filter(|range| !range.is_empty()).collect()
 }
 
-/// A stretch is learned about from the longer side beside it: both sides together would meet at a jump that never was.
-fn beside(n_rows: usize, stretch: std::ops::Range<usize>) -> Part {
-    let (before, after) = (0..stretch.start, stretch.end..n_rows);
-    let learn = if after.len() >= before.len() { after } else { before };
-    Part { learn: learn.collect(), score: stretch.collect() }
+/// One part at either end of a series, each learned about from all the rest. A part in the middle would leave two rests,
+/// which either meet at a jump that never was or are too short to know what is normal.
+fn ends(n_rows: usize, n_parts: usize) -> Vec<Part> {
+    let length = n_rows / n_parts;
+    let part = |score: std::ops::Range<usize>, learn: std::ops::Range<usize>| Part {
+        learn: learn.collect(),
+        score: score.collect(),
+    };
+    vec![part(0..length, length..n_rows), part(n_rows - length..n_rows, 0..n_rows - length)]
 }
 
 /// The rows in the order in which parts are cut: as they are, or shuffled.

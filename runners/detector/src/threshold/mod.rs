@@ -52,7 +52,9 @@ const LOWEST_RATE: f64 = 1e-6;
 /// Points of the curve for each factor of ten.
 const POINTS_A_DECADE: usize = 8;
 
-/// Sets the threshold by `options` on the scores of held-back rows. `labels` are theirs, 1 for an anomaly.
+/// Sets the threshold by `options` on the scores of held-back rows. `labels` has one entry for each row of the table, 1 for
+/// an anomaly, as `training_scores` has, which the held-back quantiles never fall below: where many rows share a score, the
+/// fits on parts give it slightly different values, and a threshold among these would cut through equals.
 ///
 /// # Errors
 /// [`DetectorError::Hyperparameter`] for a method that needs labels where there are none of both kinds.
@@ -60,6 +62,7 @@ pub(crate) fn calibrate(
     options: &Options,
     contamination: f64,
     held: &HeldOut,
+    training_scores: &[f64],
     labels: Option<&[u8]>,
 ) -> Result<(f64, Calibration), DetectorError> {
     let labels: Option<Vec<u8>> = labels.map(|labels| held.rows.iter().map(|row| labels[*row]).collect());
@@ -78,8 +81,8 @@ pub(crate) fn calibrate(
         })
     };
     let threshold = match options.method {
-        Method::Contamination => quantile(&held.scores, 1.0 - contamination),
-        Method::Quantile => quantile(&held.scores, options.quantile),
+        Method::Contamination => upper_quantile(&held.scores, training_scores, 1.0 - contamination),
+        Method::Quantile => upper_quantile(&held.scores, training_scores, options.quantile),
         Method::FalseAlarmRate => upper.threshold(options.false_alarm_rate),
         Method::Pot => upper.extrapolated(options.false_alarm_rate),
         Method::Mad => {
@@ -107,6 +110,10 @@ pub(crate) fn calibrate(
         curve: rates.map(|rate| (rate, upper.threshold(rate))).filter(|(_, x)| x.is_finite()).collect(),
     };
     Ok((threshold, calibration))
+}
+
+fn upper_quantile(held: &[f64], training: &[f64], q: f64) -> f64 {
+    quantile(held, q).max(quantile(training, q))
 }
 
 #[cfg(test)]

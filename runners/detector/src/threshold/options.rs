@@ -90,8 +90,8 @@ pub(crate) fn schema() -> Value {
             "factor": number(default.factor, json!({"minimum": 0.0, "maximum": 1000.0}), "For `mad`: how many robust standard deviations."),
             "false_alarm_cost": number(default.false_alarm_cost, json!({"minimum": 0.0}), "For `cost`: of one false alarm."),
             "miss_cost": number(default.miss_cost, json!({"minimum": 0.0}), "For `cost`: of one missed anomaly."),
-            "calibration": {"type": "string", "default": "auto", "enum": ["auto", "cross_fit", "split"], "description": "cross_fit: every row is scored by a fit on other rows, which takes `folds` more fits. split: a fifth of the rows, at most 50 000, is held back from one more fit. auto: cross_fit up to 20 000 rows, else split. Either way the version itself is fitted on all rows."},
-            "folds": {"type": "integer", "default": default.folds, "minimum": 2, "maximum": 20, "description": "Parts for `cross_fit`. Random ones, but stretches of time where there is a time column or the detector reads series."},
+            "calibration": {"type": "string", "default": "auto", "enum": ["auto", "cross_fit", "split"], "description": "cross_fit: every row is scored by a fit on other rows, which takes `folds` more fits. split: a fifth of the rows, at most 50 000, is held back from one more fit. auto: cross_fit up to 20 000 rows (100 000 of a series), else split. Either way the version itself is fitted on all rows."},
+            "folds": {"type": "integer", "default": default.folds, "minimum": 2, "maximum": 20, "description": "Parts for `cross_fit`: stretches of the rows as they come, because neighbouring rows of a process resemble each other; random ones for classifiers."},
         },
     })
 }

@@ -29,7 +29,7 @@ impl Detector for RobustZscore {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "robust_zscore".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "Robust z-score".into(),
             summary: "For spikes in a series, judged from the past alone; fast and easy to explain.".into(),
             description: DESCRIPTION.into(),

@@ -44,7 +44,7 @@ impl Detector for SubPca {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "sub_pca".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "Principal components of windows (Sub-PCA)".into(),
             summary: "The first to try on a series: finds stretches of unusual level or shape.".into(),
             description: DESCRIPTION.into(),

@@ -30,7 +30,7 @@ impl Detector for Copod {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "copod".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "COPOD".into(),
             summary: "Like ECOD, and better where most features are skewed to one side; fast, nothing to tune.".into(),
             description: DESCRIPTION.into(),

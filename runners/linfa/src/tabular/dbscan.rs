@@ -39,7 +39,7 @@ impl Detector for Dbscan {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "dbscan".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "DBSCAN".into(),
             summary: "Clusters of any shape; what lies outside all of them is an anomaly.".into(),
             description: DESCRIPTION.into(),

@@ -30,7 +30,7 @@ impl Detector for Ecod {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "ecod".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "ECOD".into(),
             summary: "For many features with heavy tails; fast, nothing to tune, anomalies must be extreme in single features.".into(),
             description: DESCRIPTION.into(),

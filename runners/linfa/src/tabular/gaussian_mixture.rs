@@ -40,7 +40,7 @@ impl Detector for GaussianMixture {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "gaussian_mixture".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "Gaussian mixture".into(),
             summary: "For a few operating points, each with its own correlations.".into(),
             description: DESCRIPTION.into(),

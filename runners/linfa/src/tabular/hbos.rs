@@ -31,7 +31,7 @@ impl Detector for Hbos {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "hbos".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "Histograms (HBOS)".into(),
             summary: "The fastest; for features that are independent of each other.".into(),
             description: DESCRIPTION.into(),

@@ -37,7 +37,7 @@ impl Detector for IsolationForest {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "isolation_forest".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "Isolation forest".into(),
             summary: "The first to try: fast, needs no scaling, good on most tables.".into(),
             description: DESCRIPTION.into(),

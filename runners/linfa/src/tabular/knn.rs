@@ -58,7 +58,7 @@ impl Detector for Knn {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "knn".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "k nearest neighbours".into(),
             summary: "For normal data of any shape in up to some twenty features; slower on many rows.".into(),
             description: DESCRIPTION.into(),

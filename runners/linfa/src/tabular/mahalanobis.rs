@@ -26,7 +26,7 @@ impl Detector for Mahalanobis {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "mahalanobis".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "Mahalanobis distance".into(),
             summary: "The classic for correlated sensors around one operating point; nothing to tune.".into(),
             description: DESCRIPTION.into(),

@@ -41,7 +41,7 @@ impl Detector for OneClassSvm {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "one_class_svm".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "One-class SVM".into(),
             summary: "A smooth boundary around a few thousand normal rows.".into(),
             description: DESCRIPTION.into(),

@@ -63,7 +63,7 @@ impl Detector for Pca {
     fn spec(&self) -> DetectorSpec {
         DetectorSpec {
             name: "pca".into(),
-            version: "1.0.0".into(),
+            version: "1.1.0".into(),
             title: "Principal components".into(),
             summary: "Very fast; for correlated features whose anomalies break the correlation.".into(),
             description: DESCRIPTION.into(),

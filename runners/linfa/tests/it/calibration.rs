@@ -1,5 +1,6 @@
 //! Alarms on normal rows that training did not see: as many as were asked for.
 
+use nunatak_detector::evaluation::quantile;
 use nunatak_detector::{CalibrationSource, Context, Frame, predict, train};
 use serde_json::{Value, json};
 
@@ -18,13 +19,13 @@ fn false_alarms(name: &str, settings: Value, training: &Frame, fresh: &Frame, ra
     predicted.n_anomalies as f64 / fresh.n_rows() as f64
 }
 
-/// Fitted on 500 rows of a plant without faults, asked for 5 %, measured on 320 normal rows of other runs. With the 95th
-/// percentile of the training scores Mahalanobis distance alarms on three times as many.
+/// Asked for 5 %, measured on the 320 normal rows of two other runs. One detector's rate on so few rows, which resemble their
+/// neighbours besides, varies by a third; so the mean must hold within 1.5 times, and each within 2.
 #[test]
 fn a_plants_false_alarms_are_as_many_as_asked_for() {
+    const RATE: f64 = 0.05;
     let Some((training, fresh)) = plant() else { return };
-    let mut found = Vec::new();
-    for (name, settings) in [
+    let detectors = [
         ("mahalanobis", json!({})),
         ("pca", json!({"method": "hotelling_t2", "n_components": 20})),
         ("pca", json!({"method": "reconstruction", "n_components": 20})),
@@ -36,29 +37,52 @@ fn a_plants_false_alarms_are_as_many_as_asked_for() {
         ("copod", json!({})),
         ("gaussian_mixture", json!({})),
         ("one_class_svm", json!({})),
-    ] {
-        let rate = false_alarms(name, settings.clone(), &training, &fresh, 0.05);
-        found.push(format!("{name} {settings}: {rate:.4}"));
-        assert!(rate <= 0.075, "{found:#?}");
-    }
-    eprintln!("{found:#?}");
+    ];
+    let rates = detectors.map(|(name, settings)| (name, false_alarms(name, settings, &training, &fresh, RATE)));
+    assert!(rates.iter().all(|(_, rate)| *rate <= 2.0 * RATE), "{rates:?}");
+    let mean = rates.iter().map(|(_, rate)| rate).sum::<f64>() / rates.len() as f64;
+    assert!((RATE / 1.5..=RATE * 1.5).contains(&mean), "{mean}: {rates:?}");
 }
 
-/// The first half of a quiet stretch of a series against its second.
+/// What the threshold on training scores would do: the same quantile of them is exceeded many times as often.
+#[test]
+fn training_scores_would_raise_many_more_alarms() {
+    let Some((training, fresh)) = plant() else { return };
+    let trained = train(detector("mahalanobis").as_ref(), &training, &Value::Null, &Context::quiet(0)).unwrap();
+    let naive = quantile(&trained.scores, 0.99);
+    let scores = predict(&nunatak_linfa::all(), &trained.artifact, &fresh, &Context::quiet(0)).unwrap().scores;
+    let rate = |threshold: f64| scores.iter().filter(|score| **score > threshold).count() as f64 / scores.len() as f64;
+    let calibrated = false_alarms("mahalanobis", json!({}), &training, &fresh, 0.01);
+    assert!(rate(naive) > 0.1 && calibrated <= 0.015, "{} {calibrated}", rate(naive));
+}
+
+/// The longest stretch without a label.
+fn quiet(frame: &Frame) -> Frame {
+    let labels = frame.labels().unwrap();
+    let runs = labels.chunk_by(|a, b| a == b).scan(0, |at, run| {
+        *at += run.len();
+        Some((*at - run.len()..*at, run[0]))
+    });
+    let longest = runs.filter(|(_, label)| *label == 0).map(|(run, _)| run).max_by_key(|run| run.len());
+    frame.slice_rows(longest.unwrap())
+}
+
+/// Learned from the first half of the longest quiet stretch of a series and measured on the second. Where a series drifts, or
+/// its windows are hardly alike, no half foretells the other; one-step forecasts do.
 #[test]
 fn a_quiet_series_false_alarms_are_as_many_as_asked_for() {
-    // Rows of the machine's temperature between two labelled failures; and a series without any.
-    for (series, rows) in [("machine_temperature_system_failure", 4_200..15_000), ("art_daily_small_noise", 0..4_032)] {
-        let Some(frame) = timed_series(series) else { continue };
-        let frame = frame.slice_rows(rows);
-        assert!(frame.labels().unwrap().iter().all(|label| *label == 0), "{series} is not quiet there");
+    const RATE: f64 = 0.02;
+    let series = ["machine_temperature_system_failure", "art_daily_small_noise", "ec2_request_latency_system_failure"];
+    let mut rates = Vec::new();
+    for frame in series.iter().filter_map(|name| timed_series(name)) {
+        let frame = quiet(&frame);
         let half = frame.n_rows() / 2;
         let (training, fresh) = (frame.slice_rows(0..half), frame.slice_rows(half..frame.n_rows()));
-        let mut found = Vec::new();
-        for name in ["sub_pca", "robust_zscore", "holt_winters", "autoregressive", "sub_knn", "ewma"] {
-            let rate = false_alarms(name, json!({}), &training, &fresh, 0.02);
-            found.push(format!("{name}: {rate:.4}"));
+        for name in ["holt_winters", "autoregressive"] {
+            rates.push(false_alarms(name, json!({}), &training, &fresh, RATE));
         }
-        eprintln!("{series}: {found:#?}");
     }
+    let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+    assert!((RATE / 1.5..=RATE * 1.5).contains(&mean), "{rates:?}");
+    assert!(rates.iter().all(|rate| (RATE / 2.0..=RATE * 2.0).contains(rate)), "{rates:?}");
 }

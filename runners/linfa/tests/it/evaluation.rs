@@ -1,5 +1,6 @@
 //! Metrics of series against TSB-AD 1.5, on a score simple enough to compute here.
 
+use nunatak_detector::Context;
 use nunatak_detector::evaluation::series::{evaluate_series, volume_under_surface};
 
 use crate::reference::series;
@@ -37,7 +38,9 @@ fn volumes_are_tsb_ads() {
 fn a_good_series_detector_does_well_by_every_metric() {
     let frame = series("machine_temperature_system_failure").unwrap();
     let evaluate = |contamination: f64| {
-        let trained = crate::reference::fit("sub_pca", &frame, serde_json::json!({"contamination": contamination}));
+        let settings = serde_json::json!({"contamination": contamination});
+        let detector = crate::reference::detector("sub_pca");
+        let trained = nunatak_detector::train(detector.as_ref(), &frame, &settings, &Context::quiet(0)).unwrap();
         evaluate_series(&trained.scores, frame.labels().unwrap(), trained.threshold, 125)
     };
     let metrics = evaluate(0.05);

@@ -283,7 +283,7 @@ fn the_order_of_the_training_rows_does_not_matter() {
     let mut rows: Vec<usize> = (0..600).collect();
     rows.sort_by_key(|row| row * 7919 % 600);
     let other = frame.select_rows(&rows);
-    let tree = |frame: &Frame| fit("decision_tree", frame, Value::Null).artifact;
+    let tree = |frame: &Frame| learn("decision_tree", frame, Value::Null).save();
     assert!(tree(&frame) == tree(&other));
     let scores =
         |training: &Frame| learn("gaussian_nb", training, Value::Null).score(&frame, &Context::quiet(0)).unwrap();
