@@ -32,7 +32,8 @@ def beside(rows):
             continue
         for step in ("fit", "score"):
             found = [ratio(row, step, clock) for clock in ("cpu", "wall")]
-            line.append("failed" if theirs and "failed" in theirs else f"{times(found[0])} ({times(found[1])})" if theirs else "")
+            failed = theirs and "failed" in theirs
+            line.append("failed" if failed else f"{times(found[0])} ({times(found[1])})" if None not in found else "")
         line += [duration(of_ours(row, "fit", "wall")), duration(of_ours(row, "score", "wall"))]
         line.append(" / ".join(f"{cell['roc_auc']:.3f}" if cell.get("roc_auc") is not None else "–" for cell in (ours, theirs) if cell))
         line.append(" / ".join(f"{memory(cell) / 1e6:,.0f}" for cell in (ours, theirs) if cell and "failed" not in cell))
@@ -51,7 +52,8 @@ def ratio(row, step, clock):
     theirs = row.get("theirs")
     if not theirs or "failed" in theirs or "failed" in row["ours"]:
         return None
-    return seconds(theirs, step, clock) / of_ours(row, step, clock)
+    # What ends in less time than a call takes is no step of that peer.
+    return seconds(theirs, step, clock) / of_ours(row, step, clock) if seconds(theirs, step, "wall") > 2e-6 else None
 
 
 def memory(cell):
