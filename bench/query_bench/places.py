@@ -4,14 +4,13 @@ import os
 import pathlib
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BENCH = ROOT / "target" / "bench"
+from _common import BENCH, ROOT, say, venv  # noqa: F401 (the other parts take them from here)
+
 # Data of another version is loaded anew: raise it with every change of `shape`, `load_*` or `peer_load`.
 DATA_VERSION = 1
 
@@ -21,19 +20,6 @@ def data_dir(versions):
     directory = BENCH / f"query-{DATA_VERSION}-{versions}"
     directory.mkdir(parents=True, exist_ok=True)
     return directory
-
-
-def venv(name, packages):
-    """The Python of a virtual environment with `packages`, made where it is missing; None where pip cannot."""
-    python = BENCH / name / "bin" / "python"
-    done = BENCH / name / "installed"
-    if not done.exists() or done.read_text() != " ".join(packages):
-        BENCH.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", str(BENCH / name)], check=True)
-        if subprocess.run([str(python), "-m", "pip", "-q", "install", *packages]).returncode:
-            return None
-        done.write_text(" ".join(packages))
-    return str(python)
 
 
 def program(name, package):
@@ -71,7 +57,3 @@ def call(url, body=None, headers=None):
     except urllib.error.HTTPError as error:
         sys.exit(f"{url}: {error.code} {error.read().decode()[:1000]}\nfor {body!r:.1000}")
     return json.loads(raw), len(raw)
-
-
-def say(text):
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)

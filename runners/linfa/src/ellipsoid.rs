@@ -7,8 +7,8 @@ use nunatak_detector::{Artifact, Context, DetectorError, FittedDetector, Frame, 
 use serde_json::{Value, json};
 
 use crate::contributions::{contribute_rows, split_quadratic};
-use crate::linalg::{Eigen, dot};
-use crate::rows::score_rows;
+use crate::linalg::Eigen;
+use crate::rows::{LANES, score_lanes};
 use crate::scaling::Scaling;
 
 #[derive(Debug)]
@@ -62,15 +62,21 @@ impl Ellipsoid {
 
 impl FittedDetector for Ellipsoid {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        score_rows(
-            frame,
-            ctx,
-            || vec![0.0; frame.n_features()],
-            |centred, row| {
-                self.centre(row, centred);
-                self.directions().map(|direction| dot(centred, direction).powi(2)).sum()
-            },
-        )
+        let scratch = || vec![[0.0; LANES]; frame.n_features()];
+        score_lanes(frame, &self.scaling, ctx, scratch, |centred, group| {
+            for ((centred, lanes), mean) in centred.iter_mut().zip(group).zip(&self.mean) {
+                *centred = lanes.map(|x| x - mean);
+            }
+            let mut squares = [0.0; LANES];
+            for direction in self.directions() {
+                let mut along = [0.0; LANES];
+                for (centred, factor) in centred.iter().zip(direction) {
+                    along.iter_mut().zip(centred).for_each(|(along, x)| *along += x * factor);
+                }
+                squares.iter_mut().zip(along).for_each(|(squares, along)| *squares += along * along);
+            }
+            squares
+        })
     }
 
     fn save(&self) -> SavedState {

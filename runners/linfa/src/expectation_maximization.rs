@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use nunatak_detector::{Context, DetectorError};
 use rayon::prelude::*;
 
-use crate::rows::BLOCK_ROWS;
+use crate::rows::{BLOCK_ROWS, LANES, interleave};
 
 /// Weights, means and covariances as EM estimates them.
 #[derive(Debug, Clone)]
@@ -101,21 +101,33 @@ impl Mixture {
         self.weights.len()
     }
 
-    /// Writes ln(weight x density) of each component into `logs` and returns ln of their sum. `solved` is scratch space of
-    /// n_features values.
-    pub(crate) fn log_likelihood(&self, row: &[f64], solved: &mut [f64], logs: &mut [f64]) -> f64 {
-        let n_features = row.len();
-        for (k, log) in logs.iter_mut().enumerate() {
-            let mut squares = 0.0;
-            // Forward substitution: the squared length of L^-1 (x - mean) is the Mahalanobis distance.
-            for i in 0..n_features {
-                let factor = self.cholesky.row(k * n_features + i);
-                let known: f64 = solved[..i].iter().zip(factor).map(|(solved, factor)| solved * factor).sum();
-                let value = (row[i] - self.means[[k, i]] - known) / factor[i];
-                solved[i] = value;
-                squares += value * value;
+    /// Writes ln(weight x density) of each component into `logs` and returns ln of their sum, for the rows of one `group`
+    /// of shape (n_features, LANES). `solved` is scratch space of n_features.
+    pub(crate) fn log_likelihoods(
+        &self,
+        group: &[[f64; LANES]],
+        solved: &mut [[f64; LANES]],
+        logs: &mut [[f64; LANES]],
+    ) -> [f64; LANES] {
+        let n_features = group.len();
+        let factors = self.cholesky.as_slice().unwrap_or_default().chunks_exact(n_features * n_features);
+        let means = self.means.as_slice().unwrap_or_default().chunks_exact(n_features);
+        for ((logs, scale), (factors, means)) in logs.iter_mut().zip(&self.log_scales).zip(factors.zip(means)) {
+            let mut squares = [0.0; LANES];
+            // Forward substitution: the squared length of L^-1 (x - mean) is the Mahalanobis distance. A value waits for the
+            // one before it, and the rows wait together.
+            for (i, (factor, mean)) in factors.chunks_exact(n_features).zip(means).enumerate() {
+                let mut known = [0.0; LANES];
+                for (solved, factor) in solved[..i].iter().zip(factor) {
+                    known.iter_mut().zip(solved).for_each(|(known, solved)| *known += solved * factor);
+                }
+                for lane in 0..LANES {
+                    let value = (group[i][lane] - mean - known[lane]) / factor[i];
+                    solved[i][lane] = value;
+                    squares[lane] += value * value;
+                }
             }
-            *log = self.log_scales[k] - squares / 2.0;
+            *logs = squares.map(|squares| scale - squares / 2.0);
         }
         log_sum_exp(logs)
     }
@@ -160,28 +172,33 @@ fn expectation(
         .zip(values.par_chunks(BLOCK_ROWS * n_features))
         .map(|(out, rows)| {
             ctx.check_cancelled()?;
-            let mut solved = vec![0.0; n_features];
-            let blocks = out.chunks_exact_mut(n_components).zip(rows.chunks_exact(n_features));
-            Ok(blocks
-                .map(|(out, row)| {
-                    let total = mixture.log_likelihood(row, &mut solved, out);
-                    out.iter_mut().for_each(|log| *log = (*log - total).exp());
-                    total
-                })
-                .sum())
+            let mut solved = vec![[0.0; LANES]; n_features];
+            let mut logs = vec![[0.0; LANES]; n_components];
+            let groups = interleave(rows, n_features);
+            let mut sum = 0.0;
+            for (out, group) in out.chunks_mut(LANES * n_components).zip(groups.chunks_exact(n_features)) {
+                let totals = mixture.log_likelihoods(group, &mut solved, &mut logs);
+                for (lane, (out, total)) in out.chunks_exact_mut(n_components).zip(totals).enumerate() {
+                    out.iter_mut().zip(&logs).for_each(|(out, logs)| *out = (logs[lane] - total).exp());
+                    sum += total;
+                }
+            }
+            Ok(sum)
         })
         .collect();
     // Blocks are added in order, so that the number of threads does not show in the last bit.
     Ok(sums?.iter().sum::<f64>() / n_rows as f64)
 }
 
-/// ln(sum(exp(logs))), without underflow: the largest term is taken out first.
-fn log_sum_exp(logs: &[f64]) -> f64 {
-    let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if largest == f64::NEG_INFINITY {
-        return largest;
-    }
-    largest + logs.iter().map(|log| (log - largest).exp()).sum::<f64>().ln()
+/// ln(sum(exp(logs))) of each lane, without underflow: the largest term is taken out first.
+fn log_sum_exp(logs: &[[f64; LANES]]) -> [f64; LANES] {
+    std::array::from_fn(|lane| {
+        let largest = logs.iter().map(|logs| logs[lane]).fold(f64::NEG_INFINITY, f64::max);
+        if largest == f64::NEG_INFINITY {
+            return largest;
+        }
+        largest + logs.iter().map(|logs| (logs[lane] - largest).exp()).sum::<f64>().ln()
+    })
 }
 
 /// The lower Cholesky factor, or `None` when `matrix` is not positive definite.

@@ -2,6 +2,9 @@
 
 use ndarray::Array2;
 use nunatak_detector::{ArtifactHeader, DetectorError, Frame, Hyperparameters, Standardization};
+use rayon::prelude::*;
+
+use crate::rows::BLOCK_ROWS;
 
 /// Standardises when the hyperparameter `standardize` says so, else hands rows through.
 #[derive(Debug, Clone)]
@@ -27,11 +30,18 @@ impl Scaling {
     /// # Errors
     /// [`DetectorError::Numeric`] when a value overflows.
     pub(crate) fn table(&self, frame: &Frame) -> Result<Array2<f64>, DetectorError> {
-        let table = match &self.0 {
-            None => frame.values().to_owned(),
-            Some(standardization) => standardization.apply(frame.values()),
-        };
-        if table.iter().all(|value| value.is_finite()) {
+        let mut table = frame.values().to_owned();
+        let blocks = table.as_slice_mut().unwrap_or_default().par_chunks_mut(BLOCK_ROWS * frame.n_features());
+        let finite = blocks.enumerate().map(|(block, out)| {
+            if let Some(standardization) = &self.0 {
+                let rows = frame.as_slice()[block * BLOCK_ROWS * frame.n_features()..].chunks_exact(frame.n_features());
+                let out = out.chunks_exact_mut(frame.n_features());
+                rows.zip(out).for_each(|(row, out)| standardization.apply_row(row, out));
+            }
+            // Without a way out in the middle, the processor looks at several values at once.
+            out.iter().fold(true, |finite, value| finite & value.is_finite())
+        });
+        if finite.reduce(|| true, |a, b| a & b) {
             return Ok(table);
         }
         Err(DetectorError::numeric("values are too large to be standardised"))

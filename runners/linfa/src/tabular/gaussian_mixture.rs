@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::expectation_maximization::{self as em, Estimate, Mixture, Outcome};
 use crate::random::generator;
-use crate::rows::score_rows;
+use crate::rows::{LANES, score_lanes};
 use crate::scaling::Scaling;
 
 const DESCRIPTION: &str = "\
@@ -164,10 +164,9 @@ struct FittedMixture {
 impl FittedDetector for FittedMixture {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
         let (n, k) = (frame.n_features(), self.mixture.n_components());
-        let scratch = || (vec![0.0; n], vec![0.0; n], vec![0.0; k]);
-        score_rows(frame, ctx, scratch, |(scaled, solved, logs), row| {
-            self.scaling.row(row, scaled);
-            -self.mixture.log_likelihood(scaled, solved, logs)
+        let scratch = || (vec![[0.0; LANES]; n], vec![[0.0; LANES]; k]);
+        score_lanes(frame, &self.scaling, ctx, scratch, |(solved, logs), group| {
+            self.mixture.log_likelihoods(group, solved, logs).map(|log_likelihood| -log_likelihood)
         })
     }
 

@@ -66,7 +66,7 @@ impl Detector for Hbos {
             .into_par_iter()
             .map(|column| {
                 ctx.check_cancelled()?;
-                Ok(histogram(column, n_bins, alpha))
+                Ok(histogram(&column.to_vec(), n_bins, alpha))
             })
             .collect();
         for (feature, (column_edges, column_scores)) in histograms?.into_iter().enumerate() {
@@ -92,7 +92,7 @@ impl Detector for Hbos {
 }
 
 /// NumPy's equal-width bins: their edges, and -log2(density + alpha) of each. A constant column gets a range of width 1.
-fn histogram(column: ArrayView1<'_, f64>, n_bins: usize, alpha: f64) -> (Vec<f64>, Vec<f64>) {
+fn histogram(column: &[f64], n_bins: usize, alpha: f64) -> (Vec<f64>, Vec<f64>) {
     let mut low = column.iter().copied().fold(f64::INFINITY, f64::min);
     let mut high = column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if low == high {
@@ -102,9 +102,10 @@ fn histogram(column: ArrayView1<'_, f64>, n_bins: usize, alpha: f64) -> (Vec<f64
     let mut edges: Vec<f64> = (0..=n_bins).map(|i| low + step * i as f64).collect();
     edges[n_bins] = high;
     let mut counts = vec![0.0; n_bins];
+    let per_step = 1.0 / step;
     for x in column {
-        // The quotient is off by rounding at most, which the edges put right.
-        let mut bin = (((x - low) / step) as usize).min(n_bins - 1);
+        // The product is off by rounding at most, which the edges put right.
+        let mut bin = (((x - low) * per_step) as usize).min(n_bins - 1);
         while bin > 0 && *x < edges[bin] {
             bin -= 1;
         }
@@ -119,6 +120,21 @@ fn histogram(column: ArrayView1<'_, f64>, n_bins: usize, alpha: f64) -> (Vec<f64
         .map(|(count, edge)| -(count / column.len() as f64 / (edge[1] - edge[0]) + alpha).log2())
         .collect();
     (edges, scores)
+}
+
+/// How many of the edges, which ascend in nearly equal steps, lie below `x`.
+fn edges_below(edges: &[f64], x: f64) -> usize {
+    let n_bins = edges.len() - 1;
+    let per_step = n_bins as f64 / (edges[n_bins] - edges[0]);
+    // The guess is off by rounding at most, unless the edges are forged; it is quicker put right than halved down to.
+    let mut below = (((x - edges[0]) * per_step) as usize).min(n_bins);
+    while below > 0 && edges[below - 1] >= x {
+        below -= 1;
+    }
+    while below <= n_bins && edges[below] < x {
+        below += 1;
+    }
+    below
 }
 
 #[derive(Debug)]
@@ -145,7 +161,7 @@ impl Histograms {
         let n_bins = scores.len();
         let rarest = || scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         // A value on an edge counts in the bin below it, although the histogram counted it above: both are PyOD's.
-        match edges.partition_point(|edge| *edge < x) {
+        match edges_below(edges, x) {
             0 if edges[0] - x <= (edges[1] - edges[0]) * self.tol => scores[0],
             0 => rarest(),
             bin if bin <= n_bins => scores[bin - 1],

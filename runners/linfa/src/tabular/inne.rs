@@ -90,73 +90,70 @@ impl Detector for Inne {
     }
 }
 
-/// The balls of one member.
+/// The balls of one member, the smallest first: a row belongs to the first that holds it.
 #[derive(Debug)]
 struct Member {
     /// Shape (n_chunks, n_features, LANES): chunk after chunk of centres. What the last chunk has no centre for is infinite.
     centers: Vec<f64>,
     /// Squared radius of each ball; -1, which holds nothing, where there is no centre.
     radii: Vec<f64>,
-    /// The score of a row that belongs to the ball.
-    scores: Vec<f64>,
+    /// The score of a row that belongs to the ball; after the last of each chunk, that of a row that belongs to none.
+    scores: Vec<[f64; LANES + 1]>,
 }
 
 impl Member {
     /// `centers` is row-major and has at least 2 rows of `width` values.
     fn new(centers: &[f64], width: usize) -> Self {
-        let n_centers = centers.len() / width;
-        let n_chunks = n_centers.div_ceil(LANES);
+        let drawn: Vec<&[f64]> = centers.chunks_exact(width).collect();
+        let nearest: Vec<(usize, f64)> = (0..drawn.len()).map(|own| nearest_other(own, &drawn)).collect();
+        let mut order: Vec<usize> = (0..drawn.len()).collect();
+        // Of balls of one size the first drawn stays first.
+        order.sort_by(|a, b| nearest[*a].1.total_cmp(&nearest[*b].1));
+        let n_chunks = drawn.len().div_ceil(LANES);
         let mut member = Self {
             centers: vec![f64::INFINITY; n_chunks * width * LANES],
             radii: vec![-1.0; n_chunks * LANES],
-            scores: vec![1.0; n_chunks * LANES],
+            scores: vec![[1.0; LANES + 1]; n_chunks],
         };
-        for (idx, center) in centers.chunks_exact(width).enumerate() {
-            let chunk = &mut member.centers[idx / LANES * width * LANES..];
-            for (feature, x) in center.iter().enumerate() {
-                chunk[feature * LANES + idx % LANES] = *x;
+        for (place, idx) in order.into_iter().enumerate() {
+            let (neighbor, radius) = nearest[idx];
+            let chunk = &mut member.centers[place / LANES * width * LANES..];
+            for (feature, x) in drawn[idx].iter().enumerate() {
+                chunk[feature * LANES + place % LANES] = *x;
             }
-        }
-        let nearest: Vec<(usize, f64)> =
-            centers.chunks_exact(width).enumerate().map(|(idx, center)| member.nearest_other(idx, center)).collect();
-        for (idx, (neighbor, radius)) in nearest.iter().enumerate() {
-            member.radii[idx] = *radius;
-            member.scores[idx] = 1.0 - (nearest[*neighbor].1 + f64::EPSILON) / (radius + f64::EPSILON);
+            member.radii[place] = radius;
+            member.scores[place / LANES][place % LANES] =
+                1.0 - (nearest[neighbor].1 + f64::EPSILON) / (radius + f64::EPSILON);
         }
         member
     }
 
-    fn nearest_other(&self, own: usize, center: &[f64]) -> (usize, f64) {
-        let distances = (0..self.radii.len() / LANES).flat_map(|chunk| self.distances(chunk, center));
-        let others = distances.enumerate().filter(|(idx, _)| *idx != own);
-        others.fold((own, f64::INFINITY), |best, next| if next.1 < best.1 { next } else { best })
-    }
-
-    /// Squared distances of `row` to the centres of one chunk.
-    fn distances(&self, chunk: usize, row: &[f64]) -> [f64; LANES] {
-        let centers = &self.centers[chunk * row.len() * LANES..][..row.len() * LANES];
-        let mut sums = [0.0; LANES];
-        for (lanes, x) in centers.as_chunks::<LANES>().0.iter().zip(row) {
-            for (sum, center) in sums.iter_mut().zip(lanes) {
-                *sum += (center - x) * (center - x);
-            }
-        }
-        sums
-    }
-
     fn score(&self, row: &[f64]) -> f64 {
-        let (mut smallest, mut score) = (f64::INFINITY, 1.0);
-        for chunk in 0..self.radii.len() / LANES {
-            let distances = self.distances(chunk, row);
-            let radii = &self.radii[chunk * LANES..][..LANES];
-            for (lane, (distance, radius)) in distances.iter().zip(radii).enumerate() {
-                if distance <= radius && *radius < smallest {
-                    (smallest, score) = (*radius, self.scores[chunk * LANES + lane]);
+        let chunks = self.centers.chunks_exact(row.len() * LANES).zip(self.radii.as_chunks::<LANES>().0);
+        for ((centers, radii), scores) in chunks.zip(&self.scores) {
+            let mut distances = [0.0; LANES];
+            for (lanes, x) in centers.as_chunks::<LANES>().0.iter().zip(row) {
+                for (sum, center) in distances.iter_mut().zip(lanes) {
+                    *sum += (center - x) * (center - x);
                 }
             }
+            // One bit a ball and no branch: which ball it is cannot be foreseen.
+            let holds = |lane: usize| u32::from(distances[lane] <= radii[lane]) << lane;
+            let held = (0..LANES).fold(1 << LANES, |held, lane| held | holds(lane));
+            let first = held.trailing_zeros() as usize;
+            if first < LANES || self.scores.len() == 1 {
+                return scores[first];
+            }
         }
-        score
+        1.0
     }
+}
+
+/// The nearest other of `drawn` and its squared distance, with the features added in order as in scoring.
+fn nearest_other(own: usize, drawn: &[&[f64]]) -> (usize, f64) {
+    let squared = |other: &[f64]| other.iter().zip(drawn[own]).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+    let others = drawn.iter().enumerate().filter(|(idx, _)| *idx != own).map(|(idx, other)| (idx, squared(other)));
+    others.fold((own, f64::INFINITY), |best, next| if next.1 < best.1 { next } else { best })
 }
 
 #[derive(Debug)]

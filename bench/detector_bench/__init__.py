@@ -1,0 +1,1 @@
+"""The parts of `cargo xtask bench detectors`."""
