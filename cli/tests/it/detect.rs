@@ -61,7 +61,7 @@ impl World {
     async fn predict(&self, version: &str, dataset: &str) -> Value {
         let job = self.client.predict(version, dataset).await.unwrap();
         assert_eq!(self.ended(&job).await.status, JobStatus::Succeeded, "{:?}", self.ended(&job).await);
-        let query = "query($id: ID!) { job(id: $id) { prediction { threshold anomalyCount metrics { key last }
+        let query = "query($id: ID!) { job(id: $id) { prediction { threshold anomalyCount metrics { key value }
             scores(first: 1000, onlyAnomalies: true) { nodes { rowIndex score reasons { column share } } } } } }";
         self.ask(query, json!({ "id": job })).await["job"]["prediction"].clone()
     }
@@ -123,7 +123,7 @@ async fn words_gaps_classes_reasons_and_a_new_threshold() {
     }
     let metric = |name: &str| {
         let found = prediction["metrics"].as_array().unwrap().iter().find(|metric| metric["key"] == name);
-        found.unwrap_or_else(|| panic!("{name}: {prediction}"))["last"].clone()
+        found.unwrap_or_else(|| panic!("{name}: {prediction}"))["value"].clone()
     };
     assert_eq!(metric("imputed_values"), 5.0);
     assert_eq!(metric("recall"), 1.0);

@@ -19,7 +19,8 @@ fn frame(n_rows: usize) -> Frame {
 fn frame_of(n_rows: usize, seed: usize) -> Frame {
     // A hash that everybody knows from shaders: good enough for columns that have nothing to do with one another.
     let noise = |row: usize, column: usize| {
-        ((row * 13 + column * 78 + seed * 7919) as f64).sin().mul_add(43_758.545, 0.0).fract() / 2.0
+        let angle = (row * 13 + column * 78 + seed * 7919) as f64;
+        (angle.sin() * 43_758.545).fract() / 2.0
     };
     let values = Array2::from_shape_fn((n_rows, 3), |(row, column)| {
         (row as f64 * 0.31).sin() * (column + 1) as f64 + noise(row, column) * 1.5
