@@ -220,7 +220,7 @@ def prepare(task):
     try:
         other = peer(task)
         other.score(other.fit(rows, labels), rows)
-    except ValueError:
+    except (ValueError, IndexError):
         pass  # few rows may be of one class, or too alike
 
 

@@ -4,6 +4,8 @@ use ndarray::Array2;
 use nunatak_detector::{Artifact, Context, DetectorError, Frame, SavedState, Tensor};
 use rayon::prelude::*;
 
+use crate::rows::score_blocks;
+
 /// The sorted training values and the sign of the skewness of each feature.
 #[derive(Debug)]
 pub(crate) struct Ecdf {
@@ -29,6 +31,12 @@ pub(crate) struct Tails {
 
 /// Between two neighbours of the coarse values lie so many of the sorted ones: four lines of cache.
 const STRIDE: usize = 32;
+
+/// From so many training rows on a feature's distribution (4 MB) is larger than a core's cache.
+const LARGE: usize = 1 << 19;
+
+/// Putting rows in order pays when there is at least one for so many training rows.
+const MERGE_SHARE: usize = 16;
 
 impl Ecdf {
     pub(crate) fn fit(frame: &Frame, ctx: &Context<'_>) -> Result<Self, DetectorError> {
@@ -79,8 +87,56 @@ impl Ecdf {
         }
     }
 
+    /// The sum over the features of -ln `probability(tails)` for each row of `frame`.
+    ///
+    /// Where the distributions fit no cache, each search waits for memory. Many rows are put in order first then, so that
+    /// both are read from front to back; the numbers are the same.
+    pub(crate) fn score_frame(
+        &self,
+        frame: &Frame,
+        ctx: &Context<'_>,
+        probability: impl Fn(Tails) -> f64 + Copy + Sync,
+    ) -> Result<Vec<f64>, DetectorError> {
+        let (n_rows, n_learned) = (frame.n_rows(), self.sorted.ncols());
+        if n_learned < LARGE || n_rows < n_learned / MERGE_SHARE || n_rows > u32::MAX as usize {
+            return score_blocks(frame.as_slice(), frame.n_features(), ctx, |rows, scores| {
+                self.score(rows, probability, scores);
+            });
+        }
+        self.score_in_order(frame, ctx, probability)
+    }
+
+    fn score_in_order(
+        &self,
+        frame: &Frame,
+        ctx: &Context<'_>,
+        probability: impl Fn(Tails) -> f64,
+    ) -> Result<Vec<f64>, DetectorError> {
+        let n_rows = frame.n_rows();
+        let mut scores = vec![0.0; n_rows];
+        let mut order: Vec<(f64, u32)> = Vec::with_capacity(n_rows);
+        for (feature, values) in frame.values().columns().into_iter().enumerate() {
+            ctx.check_cancelled()?;
+            order.clear();
+            order.extend(values.iter().copied().zip(0..));
+            order.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+            let column = self.feature(feature);
+            let (mut up_to, mut below) = (0, 0);
+            for (x, row) in &order {
+                while column.sorted.get(up_to).is_some_and(|value| value <= x) {
+                    up_to += 1;
+                }
+                while column.sorted.get(below).is_some_and(|value| value < x) {
+                    below += 1;
+                }
+                scores[*row as usize] -= probability(column.tails_at(up_to, below)).ln();
+            }
+        }
+        Ok(scores)
+    }
+
     /// The sum over the features of -ln `probability(tails)` for each of `rows`, n_features values each.
-    pub(crate) fn score(&self, rows: &[f64], probability: impl Fn(Tails) -> f64, scores: &mut [f64]) {
+    fn score(&self, rows: &[f64], probability: impl Fn(Tails) -> f64, scores: &mut [f64]) {
         let n_features = self.skew_sign.len();
         // Feature by feature, so that its coarse values stay in the nearest cache; each row still adds in one order.
         for feature in 0..n_features {
@@ -111,9 +167,6 @@ struct Column<'a> {
 
 impl Column<'_> {
     fn tails(&self, x: f64) -> Tails {
-        let n = self.sorted.len();
-        // A value beyond all training values is a little less likely than the outermost of them.
-        let probability = |count: usize| if count == 0 { 1.0 / (n as f64 + 1.0) } else { count as f64 / n as f64 };
         let up_to = self.count(|value| value <= x);
         let is_at = |rank: usize| rank > 0 && self.sorted[rank - 1] == x;
         // Only a value that occurred in training has fewer below it than up to it, and most occur once.
@@ -122,6 +175,14 @@ impl Column<'_> {
             _ if !is_at(up_to - 1) => up_to - 1,
             _ => self.count(|value| value < x),
         };
+        self.tails_at(up_to, below)
+    }
+
+    /// Of a value with `up_to` training values that are not greater, and `below` that are less.
+    fn tails_at(&self, up_to: usize, below: usize) -> Tails {
+        let n = self.sorted.len();
+        // A value beyond all training values is a little less likely than the outermost of them.
+        let probability = |count: usize| if count == 0 { 1.0 / (n as f64 + 1.0) } else { count as f64 / n as f64 };
         let (left, right) = (probability(up_to), probability(n - below));
         let skewed = match self.skew_sign {
             sign if sign < 0.0 => left,
@@ -150,4 +211,29 @@ fn skewness_sign(values: &[f64]) -> f64 {
     }
     let third = values.iter().map(|x| ((x - mean) / largest).powi(3)).sum::<f64>();
     if third == 0.0 { 0.0 } else { third.signum() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_in_order_score_as_rows_one_by_one() {
+        let table = |n_rows: usize, step: usize| {
+            let values = Array2::from_shape_fn((n_rows, 3), |(row, column)| match column {
+                0 => (row * step % 97) as f64 / 7.0,
+                1 => ((row * step) as f64).sin(),
+                _ => -0.0,
+            });
+            Frame::new(["a", "b", "c"].map(String::from).to_vec(), values, None, None).unwrap()
+        };
+        let ctx = Context::quiet(0);
+        let ecdf = Ecdf::fit(&table(500, 31), &ctx).unwrap();
+        let rows = table(700, 13);
+        let probability = |tails: Tails| tails.left.min(tails.right).min(tails.skewed);
+        let mut expected = vec![0.0; 700];
+        ecdf.score(rows.as_slice(), probability, &mut expected);
+        assert_eq!(ecdf.score_in_order(&rows, &ctx, probability).unwrap(), expected);
+        assert_eq!(ecdf.score_frame(&rows, &ctx, probability).unwrap(), expected);
+    }
 }

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::contributions::contribute_rows;
 use crate::ecdf::{Ecdf, Tails};
-use crate::rows::score_blocks;
 
 const DESCRIPTION: &str = "\
 COPOD (Li et al., *COPOD: Copula-based outlier detection*, ICDM 2020). For each feature max(U_skew, (U_left + U_right) / 2) is taken, summed over the features, where U are negative log tail probabilities and U_skew is the tail on the side that the feature is skewed to.
@@ -67,7 +66,7 @@ fn probability(tails: Tails) -> f64 {
 
 impl FittedDetector for FittedCopod {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        score_blocks(frame.as_slice(), frame.n_features(), ctx, |rows, scores| self.0.score(rows, probability, scores))
+        self.0.score_frame(frame, ctx, probability)
     }
 
     fn save(&self) -> SavedState {

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::contributions::contribute_rows;
 use crate::ecdf::{Ecdf, Tails};
-use crate::rows::score_blocks;
 
 const DESCRIPTION: &str = "\
 ECOD (Li et al., *ECOD: Unsupervised outlier detection using empirical cumulative distribution functions*, TKDE 2022). For each feature the negative log probability of the more extreme tail is taken, summed over the features: max(U_left, U_right, U_skew), where U_skew is the tail on the side that the feature is skewed to.
@@ -67,7 +66,7 @@ fn probability(tails: Tails) -> f64 {
 
 impl FittedDetector for FittedEcod {
     fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        score_blocks(frame.as_slice(), frame.n_features(), ctx, |rows, scores| self.0.score(rows, probability, scores))
+        self.0.score_frame(frame, ctx, probability)
     }
 
     fn save(&self) -> SavedState {
