@@ -9,6 +9,10 @@ use crate::{Classified, Figure, Frame, InputKind, Target, figures};
 /// Rows to either side that a range may be found early or late by, where a series has no window or period of its own.
 const TOLERANCE: usize = 100;
 
+/// The longest tolerance, which is the longest period that is looked for. What a detector remembers may be far longer, and
+/// the time of the volume metrics grows with it.
+const MAX_TOLERANCE: usize = 303;
+
 /// Rows with their scores.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Judged<'a> {
@@ -29,7 +33,7 @@ impl Judged<'_> {
         let mut metrics = evaluation::evaluate(self.scores, labels, self.threshold);
         if self.input_kind == InputKind::Series {
             let window = ["window_", "period_"].iter().find_map(|name| parameters.get(*name)?.as_u64());
-            let window = window.map_or(TOLERANCE, |window| window as usize);
+            let window = window.map_or(TOLERANCE, |window| window.min(MAX_TOLERANCE as u64) as usize);
             metrics.extend(series::evaluate_series(self.scores, labels, self.threshold, window));
         }
         if let (Some(classified), Some(target)) = (self.classified, self.rows.target()) {

@@ -31,6 +31,7 @@ mod page;
 mod pipeline;
 mod prepare;
 mod preprocessing;
+pub mod random;
 mod reasons;
 mod schema;
 mod scoring;

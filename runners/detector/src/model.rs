@@ -1,5 +1,7 @@
 //! A trained version in memory, ready to score.
 
+use std::borrow::Cow;
+
 use crate::explain::explain;
 use crate::prepare::Prepared;
 use crate::reasons::{self, RowReasons};
@@ -22,10 +24,15 @@ pub struct Model {
 #[derive(Debug)]
 pub(crate) struct Scored<'a> {
     pub(crate) prepared: Prepared<'a>,
-    /// One for each row as it came.
-    pub(crate) scores: Vec<f64>,
     /// One for each row that the detector saw.
-    seen: Vec<f64>,
+    pub(crate) seen: Vec<f64>,
+}
+
+impl Scored<'_> {
+    /// One for each row as it came.
+    pub(crate) fn scores(&self) -> Cow<'_, [f64]> {
+        self.prepared.scores_of_rows(&self.seen)
+    }
 }
 
 impl Model {
@@ -64,7 +71,7 @@ impl Model {
     /// # Errors
     /// [`DetectorError::InputSchema`] when the columns are not those of training.
     pub fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        self.score_prepared(frame, ctx).map(|scored| scored.scores)
+        self.score_prepared(frame, ctx).map(|scored| scored.scores().into_owned())
     }
 
     pub(crate) fn score_prepared<'a>(&self, frame: &'a Frame, ctx: &Context<'_>) -> Result<Scored<'a>, DetectorError> {
@@ -72,8 +79,7 @@ impl Model {
         ctx.check_cancelled()?;
         let seen = self.fitted.score(prepared.frame(), ctx)?;
         check_scores(&seen, prepared.frame().n_rows())?;
-        let scores = prepared.scores_of_rows(seen.clone());
-        Ok(Scored { prepared, scores, seen })
+        Ok(Scored { prepared, seen })
     }
 
     /// Why the highest of the rows above `threshold` have their scores. `None` for a version older than typical values.
@@ -87,7 +93,7 @@ impl Model {
         if self.header.typical.len() != n_features {
             return Ok(None);
         }
-        let rows = reasons::rows_to_explain(&scored.scores, threshold, n_features, self.reasons);
+        let rows = reasons::rows_to_explain(&scored.scores(), threshold, n_features, self.reasons);
         let places: Vec<usize> = match scored.prepared.places() {
             Some(places) => rows.iter().map(|row| places[*row]).collect(),
             None => rows.clone(),

@@ -96,10 +96,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// The scores of the rows as they came, of scores of [`frame`](Self::frame).
-    pub(crate) fn scores_of_rows(&self, scores: Vec<f64>) -> Vec<f64> {
-        match &self.regular {
-            Some(regular) if scores.len() == regular.frame.n_rows() => regular.back(&scores),
-            _ => scores,
-        }
+    pub(crate) fn scores_of_rows<'s>(&self, seen: &'s [f64]) -> Cow<'s, [f64]> {
+        self.regular.as_ref().map_or(Cow::Borrowed(seen), |regular| Cow::Owned(regular.back(seen)))
     }
 }

@@ -60,7 +60,8 @@ pub fn predict_at(
     let threshold = threshold.unwrap_or(model.header().threshold);
     ctx.report(0.8, "looking for reasons");
     let reasons = ctx.span(0.8, 0.95, |ctx| model.reasons(&scored, threshold, ctx))?;
-    let scores = &scored.scores;
+    let scores = scored.scores();
+    let scores = scores.as_ref();
     let labels = evaluation::labels_at(scores, threshold);
     let classified = model.fitted().classify(scored.prepared.frame(), ctx)?;
     let judged = Judged {
@@ -74,7 +75,7 @@ pub fn predict_at(
     metrics.extend(scored.prepared.report.clone());
     let mut all = judged.figures();
     all.extend(reasons.as_ref().and_then(figure_of_reasons));
-    all.extend(model.fitted().figures(scored.prepared.frame(), scores, threshold, ctx)?);
+    all.extend(model.fitted().figures(scored.prepared.frame(), &scored.seen, threshold, ctx)?);
     let predicted = Predicted {
         n_anomalies: labels.iter().filter(|label| **label == 1).count(),
         labels,
@@ -83,7 +84,7 @@ pub fn predict_at(
         figures: all,
         threshold,
         score_seconds,
-        scores: scored.scores,
+        scores: scores.to_vec(),
     };
     ctx.report(1.0, "done");
     Ok(predicted)

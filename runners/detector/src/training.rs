@@ -69,7 +69,7 @@ pub fn train(
     let seen = ctx.span(0.4, 0.5, |ctx| fitted.training_scores(prepared.frame(), ctx))?;
     let score_seconds = started.elapsed().as_secs_f64();
     check_scores(&seen, prepared.frame().n_rows())?;
-    let scores = prepared.scores_of_rows(seen);
+    let scores = prepared.scores_of_rows(&seen).into_owned();
 
     ctx.report(0.5, "calibrating the threshold on held-back rows");
     let held = ctx.span(0.5, 0.95, |ctx| hold_out(detector, &prepared, &scores, &hyperparameters, &options, ctx))?;
@@ -103,7 +103,7 @@ pub fn train(
     parameters.insert("calibration_".into(), serde_json::json!(calibration));
     let mut all = judged.figures();
     all.extend([figures::eda::feature_histograms(&prepared.rows), figures::eda::correlation(&prepared.rows)]);
-    all.extend(fitted.figures(prepared.frame(), &scores, threshold, ctx)?);
+    all.extend(fitted.figures(prepared.frame(), &seen, threshold, ctx)?);
     let artifact = Artifact {
         header: ArtifactHeader {
             preprocessing: saved.preprocessing,
@@ -166,12 +166,7 @@ fn hold_out(
     options: &Options,
     ctx: &Context<'_>,
 ) -> Result<HeldOut, DetectorError> {
-    let frame = match prepared.places() {
-        // The labels stay with the rows as they came.
-        Some(_) => prepared.frame(),
-        None => &prepared.rows,
-    };
-    let held = threshold::held_out(detector, frame, hyperparameters, options, ctx)?;
+    let held = threshold::held_out(detector, prepared.frame(), hyperparameters, options, ctx)?;
     Ok(match (held, prepared.places()) {
         (Some(held), Some(places)) => held.of_rows(places),
         (Some(held), None) => held,

@@ -1,9 +1,13 @@
 //! Frozen empirical distributions, one a feature: what ECOD and COPOD learn.
 
-use ndarray::Array2;
-use nunatak_detector::{Artifact, Context, DetectorError, Frame, SavedState, Tensor};
-use rayon::prelude::*;
+use std::collections::BTreeMap;
 
+use ndarray::Array2;
+use nunatak_detector::{Artifact, Context, DetectorError, FittedDetector, Frame, SavedState, Tensor};
+use rayon::prelude::*;
+use serde_json::Value;
+
+use crate::contributions::contribute_rows;
 use crate::rows::score_blocks;
 
 /// The sorted training values and the sign of the skewness of each feature.
@@ -71,7 +75,7 @@ impl Ecdf {
         Ok(Self::new(sorted, skew_sign))
     }
 
-    pub(crate) fn save(&self) -> SavedState {
+    fn save(&self) -> SavedState {
         let tensors = [
             ("sorted", Tensor::matrix(&self.sorted)),
             ("skew_sign", Tensor::vector(self.skew_sign.clone())),
@@ -81,7 +85,7 @@ impl Ecdf {
     }
 
     /// -ln `probability(tails)` of each feature of `row`.
-    pub(crate) fn terms(&self, row: &[f64], probability: impl Fn(Tails) -> f64, out: &mut [f64]) {
+    fn terms(&self, row: &[f64], probability: impl Fn(Tails) -> f64, out: &mut [f64]) {
         for (feature, (x, out)) in row.iter().zip(out).enumerate() {
             *out = -probability(self.feature(feature).tails(*x)).ln();
         }
@@ -91,7 +95,7 @@ impl Ecdf {
     ///
     /// Where the distributions fit no cache, each search waits for memory. Many rows are put in order first then, so that
     /// both are read from front to back; the numbers are the same.
-    pub(crate) fn score_frame(
+    fn score_frame(
         &self,
         frame: &Frame,
         ctx: &Context<'_>,
@@ -197,6 +201,43 @@ impl Column<'_> {
         let start = self.coarse.partition_point(|value| holds(*value)).saturating_sub(1) * STRIDE;
         let end = (start + STRIDE).min(self.sorted.len());
         start + self.sorted[start..end].partition_point(|value| holds(*value))
+    }
+}
+
+/// Frozen distributions and the probability that a detector makes of a value's tails: its negative logarithm is the
+/// feature's term of the score.
+#[derive(Debug)]
+pub(crate) struct FittedTails {
+    ecdf: Ecdf,
+    probability: fn(Tails) -> f64,
+}
+
+impl FittedTails {
+    pub(crate) fn new(ecdf: Ecdf, probability: fn(Tails) -> f64) -> Self {
+        Self { ecdf, probability }
+    }
+}
+
+impl FittedDetector for FittedTails {
+    fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
+        self.ecdf.score_frame(frame, ctx, self.probability)
+    }
+
+    fn save(&self) -> SavedState {
+        self.ecdf.save()
+    }
+
+    fn parameters(&self) -> BTreeMap<String, Value> {
+        BTreeMap::new()
+    }
+
+    fn contributions(
+        &self,
+        frame: &Frame,
+        rows: &[usize],
+        ctx: &Context<'_>,
+    ) -> Result<Option<Array2<f64>>, DetectorError> {
+        contribute_rows(frame, rows, ctx, || (), |(), row, out| self.ecdf.terms(row, self.probability, out))
     }
 }
 

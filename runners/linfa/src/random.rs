@@ -1,5 +1,6 @@
 //! Seeded random numbers: one stream for each tree or run, whatever thread it is drawn on.
 
+use nunatak_detector::random::scramble;
 use nunatak_detector::{Context, DetectorError};
 use rand::SeedableRng;
 use rand::seq::index;
@@ -11,13 +12,6 @@ use rand_xoshiro::Xoshiro256Plus;
 /// arithmetic here can give neighbouring streams overlapping states, and trees that resemble each other.
 pub(crate) fn generator(seed: u64, stream: u64) -> Xoshiro256Plus {
     Xoshiro256Plus::seed_from_u64(scramble(seed ^ scramble(stream.wrapping_add(1))))
-}
-
-/// The finaliser of MurmurHash3 in Stafford's variant 13: every bit of the input moves every bit of the output.
-fn scramble(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 /// At most `max_samples` row numbers in ascending order: all rows when there are no more, else drawn without replacement.

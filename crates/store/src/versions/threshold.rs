@@ -2,7 +2,7 @@
 
 use nunatak_domain::{Key, Name, Problem, Scalar, VersionId};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{DatasetOrigin, LogVersion, MetricPoint, NewVersion, TargetModel, VersionRecord};
 use crate::{IdempotencyKey, Permit, Store, StoreError, scope::project_of};
@@ -64,6 +64,12 @@ impl Store {
         version.description =
             format!("Version {} with the threshold {threshold} {change}; it was {before}.", old.number);
         version.threshold = Some(threshold);
+        for (name, value) in &mut version.parameters {
+            if let (CALIBRATION, Scalar::Json(calibration)) = (name.as_str(), value) {
+                calibration["method"] = json!("set");
+                calibration["expected_false_alarm_rate"] = json!(rate);
+            }
+        }
         if let Some(value) = rate {
             let key = Key::parse("expected_false_alarm_rate")?;
             version.metrics.push(MetricPoint { key, value, step: 0, at: self.now() });

@@ -45,31 +45,31 @@ impl Builder {
         let columns: Vec<Vec<f64>> = self.numbers.into_iter().chain(self.extras).collect();
         Array2::from_shape_fn((n_rows, columns.len()), |(row, column)| columns[column][row])
     }
+}
 
-    /// The names of all columns, in the order of the table.
-    pub(super) fn names(&self, frame: &Frame, pipeline: &Pipeline) -> Vec<Derived> {
-        let options = &pipeline.options;
-        let numbers = frame.columns();
-        let derived = |of: &str, name: String| Derived { name, of: of.to_owned() };
-        let mut names: Vec<Derived> = numbers.iter().map(|name| derived(name, name.clone())).collect();
-        for lag in &options.lags {
-            names.extend(numbers.iter().map(|name| derived(name, format!("{name}_lag_{lag}"))));
-        }
-        if let Some(window) = options.rolling_window {
-            for statistic in &options.rolling {
-                let word = statistic.word();
-                names.extend(numbers.iter().map(|name| derived(name, format!("{name}_rolling_{word}_{window}"))));
-            }
-        }
-        names.extend(pipeline.indicated.iter().map(|i| derived(&numbers[*i], format!("{}_missing", numbers[*i]))));
-        for (column, words) in options.one_hot.iter().zip(&pipeline.words) {
-            names.extend(words.iter().map(|word| derived(column, format!("{column}={word}"))));
-        }
-        for feature in &options.time_features {
-            names.extend(time_names(*feature).iter().map(|name| derived("time", (*name).to_owned())));
-        }
-        names
+/// The names of all derived columns, in the order of [`Builder::into_table`].
+pub(super) fn names(frame: &Frame, pipeline: &Pipeline) -> Vec<Derived> {
+    let options = &pipeline.options;
+    let numbers = frame.columns();
+    let derived = |of: &str, name: String| Derived { name, of: of.to_owned() };
+    let mut names: Vec<Derived> = numbers.iter().map(|name| derived(name, name.clone())).collect();
+    for lag in &options.lags {
+        names.extend(numbers.iter().map(|name| derived(name, format!("{name}_lag_{lag}"))));
     }
+    if let Some(window) = options.rolling_window {
+        for statistic in &options.rolling {
+            let word = statistic.word();
+            names.extend(numbers.iter().map(|name| derived(name, format!("{name}_rolling_{word}_{window}"))));
+        }
+    }
+    names.extend(pipeline.indicated.iter().map(|i| derived(&numbers[*i], format!("{}_missing", numbers[*i]))));
+    for (column, words) in options.one_hot.iter().zip(&pipeline.words) {
+        names.extend(words.iter().map(|word| derived(column, format!("{column}={word}"))));
+    }
+    for feature in &options.time_features {
+        names.extend(time_names(*feature).iter().map(|name| derived("time", (*name).to_owned())));
+    }
+    names
 }
 
 /// The column as it was `lag` rows before; the first rows repeat the first.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub(crate) use options::{Options, schema};
 
 use crate::{DetectorError, Frame, evaluation::quantile};
-use columns::{Builder, look_back, rolling, time_columns};
+use columns::{Builder, look_back, names, rolling, time_columns};
 use options::{Impute, MAX_LOOK_BACK, Scale};
 
 /// Words of a column that get a column of their own.
@@ -97,8 +97,7 @@ impl Pipeline {
             };
             (pipeline.centre[i], pipeline.spread[i]) = scale_of(pipeline.options.scale, &present);
         }
-        let built = pipeline.build(frame)?;
-        pipeline.features = built.names(frame, &pipeline);
+        pipeline.features = names(frame, &pipeline);
         if pipeline.features.is_empty() {
             return Err(DetectorError::data("preprocessing leaves no feature column"));
         }

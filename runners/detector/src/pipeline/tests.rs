@@ -100,5 +100,6 @@ fn what_is_not_there_is_named() {
     assert!(error.contains("no column of words `colour`; there are: kind"), "{error}");
     let options = serde_json::from_value(json!({"time_features": ["weekend"]})).unwrap();
     let timeless = Frame::new(vec!["a".into()], array![[1.0], [2.0]], None, None).unwrap();
-    assert!(Pipeline::fit(options, &timeless).unwrap_err().to_string().contains("need a time column"));
+    let error = Pipeline::fit(options, &timeless).and_then(|pipeline| pipeline.apply(&timeless)).unwrap_err();
+    assert!(error.to_string().contains("need a time column"), "{error}");
 }

@@ -1,9 +1,9 @@
 //! Scores of rows by fits that did not see them.
 
 use ndarray::Array2;
-use rand_free::shuffled;
 
 use super::{CalibrationRule, Options, Source};
+use crate::random::shuffled;
 use crate::{Classified, Context, Detector, DetectorError, Frame, Hyperparameters, InputKind, Learning, Target};
 
 /// Above, one split serves as well as cross-fitting and costs one fit. The end of a series is like no other part of it, so
@@ -203,22 +203,4 @@ fn split(order: Vec<usize>) -> Part {
     learn.sort_unstable();
     score.sort_unstable();
     Part { learn, score }
-}
-
-mod rand_free {
-    //! A shuffle that needs no random number crate: rows ordered by a hash of their number.
-
-    /// 0..n in an order that depends on the seed alone.
-    pub(super) fn shuffled(n: usize, seed: u64) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by_cached_key(|row| scramble(seed ^ scramble(*row as u64 + 1)));
-        order
-    }
-
-    /// The finaliser of MurmurHash3 in Stafford's variant 13.
-    fn scramble(mut x: u64) -> u64 {
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
 }

@@ -1,16 +1,11 @@
 //! COPOD: tail probabilities of each feature, summed.
 
-use std::collections::BTreeMap;
-
-use ndarray::Array2;
 use nunatak_detector::{
     Artifact, Context, Detector, DetectorError, DetectorSpec, FittedDetector, Frame, HyperparameterSchema,
-    Hyperparameters, InputKind, Learning, Reasons, SavedState,
+    Hyperparameters, InputKind, Learning, Reasons,
 };
-use serde_json::Value;
 
-use crate::contributions::contribute_rows;
-use crate::ecdf::{Ecdf, Tails};
+use crate::ecdf::{Ecdf, FittedTails, Tails};
 
 const DESCRIPTION: &str = "\
 COPOD (Li et al., *COPOD: Copula-based outlier detection*, ICDM 2020). For each feature max(U_skew, (U_left + U_right) / 2) is taken, summed over the features, where U are negative log tail probabilities and U_skew is the tail on the side that the feature is skewed to.
@@ -48,41 +43,15 @@ impl Detector for Copod {
         _hyperparameters: &Hyperparameters,
         ctx: &Context<'_>,
     ) -> Result<Box<dyn FittedDetector>, DetectorError> {
-        Ok(Box::new(FittedCopod(Ecdf::fit(frame, ctx)?)))
+        Ok(Box::new(FittedTails::new(Ecdf::fit(frame, ctx)?, probability)))
     }
 
     fn load(&self, artifact: &Artifact) -> Result<Box<dyn FittedDetector>, DetectorError> {
-        Ok(Box::new(FittedCopod(Ecdf::load(artifact)?)))
+        Ok(Box::new(FittedTails::new(Ecdf::load(artifact)?, probability)))
     }
 }
-
-#[derive(Debug)]
-struct FittedCopod(Ecdf);
 
 /// The probability whose negative logarithm is the feature's term.
 fn probability(tails: Tails) -> f64 {
     tails.skewed.min((tails.left * tails.right).sqrt())
-}
-
-impl FittedDetector for FittedCopod {
-    fn score(&self, frame: &Frame, ctx: &Context<'_>) -> Result<Vec<f64>, DetectorError> {
-        self.0.score_frame(frame, ctx, probability)
-    }
-
-    fn save(&self) -> SavedState {
-        self.0.save()
-    }
-
-    fn parameters(&self) -> BTreeMap<String, Value> {
-        BTreeMap::new()
-    }
-
-    fn contributions(
-        &self,
-        frame: &Frame,
-        rows: &[usize],
-        ctx: &Context<'_>,
-    ) -> Result<Option<Array2<f64>>, DetectorError> {
-        contribute_rows(frame, rows, ctx, || (), |(), row, out| self.0.terms(row, probability, out))
-    }
 }

@@ -198,12 +198,21 @@ fn a_series_with_gaps_is_scored_row_by_row() {
     let values = Array2::from_shape_fn((n_rows, 1), |(row, _)| (row as f64 * 0.26).sin());
     let series = Frame::new(vec!["x".into()], values, Some(time), None).unwrap();
     let detector = crate::reference::detector("sub_pca");
-    let settings = serde_json::json!({"window": 24});
-    let trained = train(detector.as_ref(), &series, &settings, &quiet()).unwrap();
+    let window = serde_json::json!({"window": 24});
+    let trained = train(detector.as_ref(), &series, &window, &quiet()).unwrap();
     assert_eq!(trained.scores.len(), n_rows);
     assert_eq!(trained.metrics["series_gaps"], 1.0);
     assert_eq!(trained.metrics["series_filled_rows"], 30.0);
     assert_eq!(trained.metrics["series_step_seconds"], 60.0);
+    // Detectors that draw what they saw are given the rows that they saw.
+    for detector in nunatak_linfa::all().iter().filter(|detector| detector.spec().input_kind == InputKind::Series) {
+        let spec = detector.spec();
+        let trained = train(detector.as_ref(), &series, &settings(&spec.name), &quiet());
+        let trained = trained.unwrap_or_else(|error| panic!("{}: {error}", spec.name));
+        assert_eq!(trained.scores.len(), n_rows, "{}", spec.name);
+        let predicted = predict(&nunatak_linfa::all(), &trained.artifact, &series, &quiet()).unwrap();
+        assert_eq!(predicted.scores.len(), n_rows, "{}", spec.name);
+    }
     // Shuffled rows are put in order by their times, and scored as before.
     let order: Vec<usize> = (0..n_rows).map(|row| row * 7 % n_rows).collect();
     let shuffled = predict(&nunatak_linfa::all(), &trained.artifact, &series.select_rows(&order), &quiet()).unwrap();
