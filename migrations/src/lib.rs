@@ -10,6 +10,7 @@ mod m0003_summaries;
 mod m0004_finished_jobs;
 mod m0005_logging;
 mod m0006_statistics;
+mod m0007_run;
 
 use sea_orm_migration::prelude::*;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_finished_jobs::Migration),
             Box::new(m0005_logging::Migration),
             Box::new(m0006_statistics::Migration),
+            Box::new(m0007_run::Migration),
         ]
     }
 }

@@ -118,6 +118,8 @@ ids! {
     DetectorId "det";
     RunnerId "rnr";
     JobId "job";
+    SweepId "swp";
+    ScheduleId "sch";
     ModelId "mdl";
     VersionId "ver";
     TagId "tag";

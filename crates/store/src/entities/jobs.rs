@@ -28,6 +28,8 @@ pub(crate) struct Model {
     pub(crate) error_code: Option<String>,
     pub(crate) error_message: Option<String>,
     pub(crate) error_retryable: Option<bool>,
+    pub(crate) sweep_id: Option<Uuid>,
+    pub(crate) schedule_id: Option<Uuid>,
     pub(crate) created_by: Uuid,
     pub(crate) created_at: i64,
     pub(crate) started_at: Option<i64>,

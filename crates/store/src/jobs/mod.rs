@@ -31,7 +31,7 @@ pub(crate) use read::records;
 pub use report::{Failure, Pulse};
 use sea_orm::{ColumnTrait, Condition, entity::prelude::Uuid};
 use serde_json::Value;
-pub use submit::{ApplyRequest, TrainRequest};
+pub use submit::{ApplyRequest, Cause, TrainRequest};
 
 use crate::{Event, Store, StoreError, entities::jobs, scope};
 
@@ -84,6 +84,8 @@ pub struct JobRecord {
     pub progress_message: Option<String>,
     /// Why the last attempt failed.
     pub error: Option<JobError>,
+    /// What asked for it by itself.
+    pub cause: Cause,
     pub created_by: UserId,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
@@ -131,6 +133,7 @@ impl JobRecord {
             progress: row.progress,
             progress_message: row.progress_message,
             error,
+            cause: Cause { sweep: row.sweep_id.map(Into::into), schedule: row.schedule_id.map(Into::into) },
             created_by: row.created_by.into(),
             created_at: Timestamp::from_micros(row.created_at),
             started_at: row.started_at.map(Timestamp::from_micros),
@@ -159,7 +162,7 @@ impl Store {
         self.now().plus(self.0.jobs.lease)
     }
 
-    fn job_changed(&self, job: JobId, project: ProjectId) {
+    pub(crate) fn job_changed(&self, job: JobId, project: ProjectId) {
         self.bus().publish(Event::JobChanged { job, project });
     }
 }

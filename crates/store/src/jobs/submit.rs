@@ -1,5 +1,8 @@
 use nunatak_authz::{Action, Actor, Permit};
-use nunatak_domain::{DatasetVersionId, JobId, JobKind, JobStatus, Name, Problem, ProjectId, VersionId, VersionStatus};
+use nunatak_domain::{
+    DatasetVersionId, JobId, JobKind, JobStatus, Name, Problem, ProjectId, ScheduleId, SweepId, VersionId,
+    VersionStatus,
+};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
@@ -38,6 +41,13 @@ pub struct ApplyRequest {
     pub max_attempts: i32,
 }
 
+/// What asked for a job by itself; nothing where a person did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cause {
+    pub sweep: Option<SweepId>,
+    pub schedule: Option<ScheduleId>,
+}
+
 /// Crashes and restarts of runners are survived; a job that kills its runner each time is not tried for ever.
 pub(super) const DEFAULT_ATTEMPTS: i32 = 3;
 const MAX_ATTEMPTS: i32 = 10;
@@ -59,6 +69,14 @@ impl TrainRequest {
             priority: 0,
             max_attempts: DEFAULT_ATTEMPTS,
         }
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        check_bounds(self.priority, self.max_attempts)?;
+        if self.tags.len() > MAX_TAGS {
+            return Err(Problem::new("LIMIT_EXCEEDED", "a version has at most 20 tags").at("tags"));
+        }
+        Ok(())
     }
 }
 
@@ -111,24 +129,55 @@ impl Store {
         key: Option<&IdempotencyKey>,
     ) -> Result<JobRecord, StoreError> {
         scope::require(permit, Action::Train)?;
-        let project = scope::project_of(permit)?;
-        check_bounds(request.priority, request.max_attempts)?;
-        if request.tags.len() > MAX_TAGS {
-            return Err(Problem::new("LIMIT_EXCEEDED", "a version has at most 20 tags").at("tags").into());
-        }
+        request.check()?;
         let txn = self.0.db.begin().await?;
         if let Some(id) = self.replayed(&txn, permit, "trainModel", key).await? {
             return self.job_in(&txn, id.into()).await;
         }
-        let detector = detectors::find(&txn, &request.detector, request.detector_version.as_deref()).await?;
+        let row = self.new_training(&txn, permit, request).await?;
+        self.submit(txn, permit, row, "trainModel", key).await
+    }
+
+    /// Queues a training inside the transaction that caused it: a sweep's next round, a schedule. What would fail for
+    /// sure is refused now. To be told to the bus ([`Store::job_changed`]) once the transaction is committed.
+    ///
+    /// # Errors
+    /// Those of [`Store::train_model`].
+    #[expect(dead_code, reason = "what queues trainings by itself comes next")]
+    pub(crate) async fn queue_training(
+        &self,
+        txn: &DatabaseTransaction,
+        permit: &Permit,
+        request: &TrainRequest,
+        cause: Cause,
+    ) -> Result<JobRecord, StoreError> {
+        scope::require(permit, Action::Train)?;
+        request.check()?;
+        let row = self.new_training(txn, permit, request).await?;
+        let row = jobs::ActiveModel {
+            sweep_id: Set(cause.sweep.map(|id| id.0)),
+            schedule_id: Set(cause.schedule.map(|id| id.0)),
+            ..row
+        };
+        self.insert_job(txn, permit, row, "trainModel").await
+    }
+
+    async fn new_training(
+        &self,
+        txn: &DatabaseTransaction,
+        permit: &Permit,
+        request: &TrainRequest,
+    ) -> Result<jobs::ActiveModel, StoreError> {
+        let project = scope::project_of(permit)?;
+        let detector = detectors::find(txn, &request.detector, request.detector_version.as_deref()).await?;
         let detector = detector.ok_or_else(|| unknown_detector(request))?;
         let settings = hyperparameters::resolve(&detector.hyperparameter_schema, &request.hyperparameters)
             .map_err(StoreError::Invalid)?;
-        let dataset = checks::dataset(&txn, request.dataset, project.1).await?;
+        let dataset = checks::dataset(txn, request.dataset, project.1).await?;
         checks::trainable(&dataset, &checks::columns(&dataset)?, &settings)?;
 
-        let model = self.ensure_model(&txn, project, &request.model, permit.user()).await?;
-        let row = jobs::ActiveModel {
+        let model = self.ensure_model(txn, project, &request.model, permit.user()).await?;
+        Ok(jobs::ActiveModel {
             priority: Set(request.priority),
             max_attempts: Set(request.max_attempts),
             detector_name: Set(detector.name),
@@ -139,8 +188,7 @@ impl Store {
             model_id: Set(Some(model.0)),
             dataset_version_id: Set(dataset.id),
             ..queued(self, permit, project.1, JobKind::Train)
-        };
-        self.submit(txn, permit, row, "trainModel", key).await
+        })
     }
 
     /// The permit to apply a version: in the project that the version belongs to.
@@ -229,15 +277,25 @@ impl Store {
         operation: &str,
         key: Option<&IdempotencyKey>,
     ) -> Result<JobRecord, StoreError> {
-        let row = row.insert(&txn).await?;
+        let job = self.insert_job(&txn, permit, row, operation).await?;
+        self.remember(&txn, permit, operation, key, job.id.0).await?;
+        txn.commit().await?;
+        self.job_changed(job.id, job.project);
+        Ok(job)
+    }
+
+    async fn insert_job(
+        &self,
+        txn: &DatabaseTransaction,
+        permit: &Permit,
+        row: jobs::ActiveModel,
+        operation: &str,
+    ) -> Result<JobRecord, StoreError> {
+        let row = row.insert(txn).await?;
         let id = JobId(row.id);
         let detail = json!({"operation": operation, "dataset": DatasetVersionId(row.dataset_version_id)});
-        self.audit(&txn, permit, id, detail).await?;
-        self.remember(&txn, permit, operation, key, row.id).await?;
-        let job = self.job_in(&txn, id).await?;
-        txn.commit().await?;
-        self.job_changed(id, job.project);
-        Ok(job)
+        self.audit(txn, permit, id, detail).await?;
+        self.job_in(txn, id).await
     }
 }
 
