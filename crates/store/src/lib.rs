@@ -31,6 +31,7 @@ pub mod figures;
 pub mod files;
 pub mod identity;
 pub mod jobs;
+pub mod lineage;
 pub mod metrics;
 pub mod models;
 pub mod organisation;
@@ -53,7 +54,7 @@ pub use nunatak_authz::{Action, Actor, Permit, Scope};
 use nunatak_domain::{Clock, Timestamp};
 pub use origin::Origin;
 pub use slow::SlowStatements;
-pub use stats::{PoolStats, StoreStats};
+pub use stats::{AttemptEnd, PoolStats, StoreStats};
 
 /// The handle to everything that is kept; cheap to clone.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use nunatak_domain::{JobId, JobKind, JobStatus, Problem, ProjectId};
 use sea_orm::{ConnectionTrait, entity::prelude::Uuid};
 use serde_json::json;
 
-use super::{JobRecord, submit::DEFAULT_ATTEMPTS};
-use crate::{Store, StoreError, db, scope};
+use super::{JobRecord, attempts, submit::DEFAULT_ATTEMPTS};
+use crate::{AttemptEnd, Store, StoreError, db, scope};
 
 /// A pass of the reaper stays short; the next one takes the rest.
 const REAPED_AT_ONCE: i64 = 500;
@@ -82,6 +82,7 @@ impl Store {
         let job = self.job_in(&txn, id).await?;
         txn.commit().await?;
         self.job_changed(id, project);
+        self.job_queued(project);
         Ok(job)
     }
 
@@ -98,17 +99,29 @@ impl Store {
             not_before = $1, lease_expires_at = NULL \
             WHERE status = 1 AND lease_expires_at < $1 AND id IN \
             (SELECT id FROM jobs WHERE status IN (0, 1) AND status = 1 AND lease_expires_at < $1 LIMIT $3) \
-            RETURNING id, project_id";
-        let message = "the runner fell silent: it has crashed, lost its connection or was stopped";
-        let db = self.0.db.write();
-        let values = vec![self.now().micros().into(), message.into(), REAPED_AT_ONCE.into()];
-        let rows = db.query_all_raw(db::sql(db, text, values)).await?;
-        for row in &rows {
+            RETURNING id, project_id, status";
+        let now = self.now();
+        let txn = self.0.db.begin().await?;
+        let values = vec![now.micros().into(), attempts::SILENT.into(), REAPED_AT_ONCE.into()];
+        let mut reaped = Vec::new();
+        for row in txn.query_all_raw(db::sql(&txn, text, values)).await? {
             let (id, project): (Uuid, Uuid) = (row.try_get("", "id")?, row.try_get("", "project_id")?);
-            tracing::warn!(job.id = %JobId(id), "lease expired");
-            self.job_changed(id.into(), project.into());
+            let status: i16 = row.try_get("", "status")?;
+            let cancelled = status == JobStatus::Cancelled.number();
+            let attempt = if cancelled { JobStatus::Cancelled } else { JobStatus::Failed };
+            attempts::expire(&txn, id.into(), attempt, now).await?;
+            reaped.push((JobId(id), ProjectId(project), status == JobStatus::Queued.number()));
         }
-        Ok(rows.len())
+        txn.commit().await?;
+        for &(id, project, queued) in &reaped {
+            tracing::warn!(job.id = %id, "lease expired");
+            self.0.db.stats().0.attempt(AttemptEnd::Expired);
+            self.job_changed(id, project);
+            if queued {
+                self.job_queued(project);
+            }
+        }
+        Ok(reaped.len())
     }
 
     async fn job_of(&self, db: &impl ConnectionTrait, id: JobId, project: ProjectId) -> Result<JobRecord, StoreError> {
