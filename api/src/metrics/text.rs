@@ -15,6 +15,8 @@ pub(super) struct StoreMetrics {
     seconds: Counter,
     connections: IntGaugeVec,
     most: IntGaugeVec,
+    held: [IntGauge; 2],
+    freed: [IntCounter; 2],
     uptime: Gauge,
     resident: IntGauge,
 }
@@ -32,6 +34,17 @@ impl StoreMetrics {
             seconds: Counter::new("nunatak_database_seconds_total", "Time of all SQL statements together")?,
             connections: pools("connections", "Open connections to the database", &["pool", "state"])?,
             most: pools("connections_max", "Most connections that a pool opens", &["pool"])?,
+            held: [
+                IntGauge::new("nunatak_files", "Whole files, when last counted")?,
+                IntGauge::new("nunatak_files_bytes", "Bytes of whole files, when last counted")?,
+            ],
+            freed: [
+                IntCounter::new("nunatak_files_removed_total", "Files removed that nothing referred to")?,
+                IntCounter::new(
+                    "nunatak_files_removed_bytes_total",
+                    "Bytes of files removed that nothing referred to",
+                )?,
+            ],
             uptime: Gauge::new("nunatak_uptime_seconds", "Since the server's start")?,
             resident: IntGauge::new("process_resident_memory_bytes", "Resident memory size in bytes")?,
         };
@@ -45,6 +58,12 @@ impl StoreMetrics {
         registry.register(Box::new(own.seconds.clone()))?;
         registry.register(Box::new(own.connections.clone()))?;
         registry.register(Box::new(own.most.clone()))?;
+        for held in &own.held {
+            registry.register(Box::new(held.clone()))?;
+        }
+        for freed in &own.freed {
+            registry.register(Box::new(freed.clone()))?;
+        }
         registry.register(Box::new(own.uptime.clone()))?;
         registry.register(Box::new(own.resident.clone()))?;
         Ok(own)
@@ -62,6 +81,13 @@ impl StoreMetrics {
             self.connections.with_label_values(&[pool.name, "idle"]).set(whole(pool.idle));
             self.connections.with_label_values(&[pool.name, "used"]).set(whole(used));
             self.most.with_label_values(&[pool.name]).set(whole(pool.max));
+        }
+        let files = stats.files;
+        for (gauge, held) in self.held.iter().zip([files.held.files, files.held.bytes]) {
+            gauge.set(i64::try_from(held).unwrap_or(i64::MAX));
+        }
+        for (counter, freed) in self.freed.iter().zip([files.freed.files, files.freed.bytes]) {
+            counter.inc_by(freed.saturating_sub(counter.get()));
         }
         if let Some(bytes) = resident_bytes() {
             self.resident.set(bytes);

@@ -7,7 +7,7 @@ use std::{
 
 use sea_orm::{DatabaseBackend, DatabaseConnection};
 
-use crate::Store;
+use crate::{Store, files::FileStats};
 
 /// Counted since the start.
 #[derive(Debug, Default)]
@@ -44,6 +44,7 @@ pub struct StoreStats {
     /// All statements' time together.
     pub busy: Duration,
     pub pools: Vec<PoolStats>,
+    pub files: FileStats,
 }
 
 /// The connections of one pool.
@@ -81,6 +82,7 @@ impl Store {
             slow: meter.slow_so_far(),
             busy: Duration::from_micros(meter.micros.load(Relaxed)),
             pools,
+            files: self.file_stats(),
         }
     }
 }

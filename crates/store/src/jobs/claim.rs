@@ -116,8 +116,8 @@ impl Store {
 
     async fn try_claim(&self, runner: RunnerId, reach: Reach) -> Result<Option<Claim>, StoreError> {
         let db = self.0.db.write();
-        let (now, lease_end) = (self.now(), self.lease_end());
-        let statement = claim_statement(runner, reach, now, lease_end);
+        let lease_end = self.lease_end();
+        let statement = claim_statement(runner, reach, [self.now(), self.lease_now(), lease_end]);
         let Some(row) = db.query_one(&statement).await? else { return Ok(None) };
         let id = JobId(row.try_get("", "id")?);
         let job = self.job_in(db, id).await?;
@@ -178,8 +178,8 @@ async fn artifact(db: &impl ConnectionTrait, version: VersionId) -> Result<Claim
 /// the row that another one has locked, on SQLite there is one writer.
 ///
 /// With `=` and not `IN`, because PostgreSQL may run the subquery of an `IN` several times and claim several jobs.
-fn claim_statement(runner: RunnerId, reach: Reach, now: Timestamp, lease_end: Timestamp) -> UpdateStatement {
-    let next = SubQueryStatement::SelectStatement(next_job(runner, reach, now));
+fn claim_statement(runner: RunnerId, reach: Reach, [now, lease_now, lease_end]: [Timestamp; 3]) -> UpdateStatement {
+    let next = SubQueryStatement::SelectStatement(next_job(runner, reach, lease_now));
     Query::update()
         .table(jobs::Entity)
         .value(jobs::Column::Status, JobStatus::Running.number())
