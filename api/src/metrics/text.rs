@@ -19,6 +19,8 @@ pub(super) struct StoreMetrics {
     seconds: Counter,
     connections: IntGaugeVec,
     most: IntGaugeVec,
+    held: [IntGauge; 2],
+    freed: [IntCounter; 2],
     uptime: Gauge,
     resident: IntGauge,
     jobs: IntGaugeVec,
@@ -46,6 +48,17 @@ impl StoreMetrics {
             seconds: Counter::new("nunatak_database_seconds_total", "Time of all SQL statements together")?,
             connections: pools("connections", "Open connections to the database", &["pool", "state"])?,
             most: pools("connections_max", "Most connections that a pool opens", &["pool"])?,
+            held: [
+                IntGauge::new("nunatak_files", "Whole files, when last counted")?,
+                IntGauge::new("nunatak_files_bytes", "Bytes of whole files, when last counted")?,
+            ],
+            freed: [
+                IntCounter::new("nunatak_files_removed_total", "Files removed that nothing referred to")?,
+                IntCounter::new(
+                    "nunatak_files_removed_bytes_total",
+                    "Bytes of files removed that nothing referred to",
+                )?,
+            ],
             uptime: Gauge::new("nunatak_uptime_seconds", "Since the server's start")?,
             resident: IntGauge::new("process_resident_memory_bytes", "Resident memory size in bytes")?,
             jobs: gauges("jobs", "Jobs that are not over", &["status"])?,
@@ -69,6 +82,12 @@ impl StoreMetrics {
         registry.register(Box::new(own.seconds.clone()))?;
         registry.register(Box::new(own.connections.clone()))?;
         registry.register(Box::new(own.most.clone()))?;
+        for held in &own.held {
+            registry.register(Box::new(held.clone()))?;
+        }
+        for freed in &own.freed {
+            registry.register(Box::new(freed.clone()))?;
+        }
         registry.register(Box::new(own.uptime.clone()))?;
         registry.register(Box::new(own.resident.clone()))?;
         registry.register(Box::new(own.jobs.clone()))?;
@@ -97,6 +116,13 @@ impl StoreMetrics {
         for (end, count) in AttemptEnd::ALL.iter().zip(stats.attempts) {
             let counter = self.attempts.with_label_values(&[end.word()]);
             counter.inc_by(count.saturating_sub(counter.get()));
+        }
+        let files = stats.files;
+        for (gauge, held) in self.held.iter().zip([files.held.files, files.held.bytes]) {
+            gauge.set(i64::try_from(held).unwrap_or(i64::MAX));
+        }
+        for (counter, freed) in self.freed.iter().zip([files.freed.files, files.freed.bytes]) {
+            counter.inc_by(freed.saturating_sub(counter.get()));
         }
         if let Some(bytes) = resident_bytes() {
             self.resident.set(bytes);

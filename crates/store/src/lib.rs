@@ -70,6 +70,7 @@ struct Inner {
     keys: keys::KeyCache,
     models: models::KnownModels,
     jobs: jobs::JobOptions,
+    common_time: jobs::CommonTime,
     samples: versions::Samples,
     counts: versions::Counts,
 }
@@ -96,6 +97,7 @@ impl Store {
             keys: keys::KeyCache::default(),
             models: models::KnownModels::default(),
             jobs: options.jobs,
+            common_time: jobs::CommonTime::default(),
             samples: Default::default(),
             counts: Default::default(),
         })))

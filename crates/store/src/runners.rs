@@ -122,7 +122,7 @@ impl Store {
             last_seen_at: Set(now.micros()),
             capacity: Set(new.capacity),
             draining: Set(false),
-            started_at: Set(now.micros()),
+            started_at: Set(self.lease_now().micros()),
         };
         let again = OnConflict::columns([runners::Column::UserId, runners::Column::Name])
             .update_columns([

@@ -7,7 +7,7 @@ use std::{
 
 use sea_orm::{DatabaseBackend, DatabaseConnection};
 
-use crate::Store;
+use crate::{Store, files::FileStats};
 
 /// Counted since the start.
 #[derive(Debug, Default)]
@@ -76,6 +76,7 @@ pub struct StoreStats {
     pub pools: Vec<PoolStats>,
     /// Attempts at jobs that this server saw end, in the order of [`AttemptEnd::ALL`].
     pub attempts: [u64; 4],
+    pub files: FileStats,
 }
 
 /// The connections of one pool.
@@ -114,6 +115,7 @@ impl Store {
             busy: Duration::from_micros(meter.micros.load(Relaxed)),
             pools,
             attempts: AttemptEnd::ALL.map(|end| meter.attempts[end as usize].load(Relaxed)),
+            files: self.file_stats(),
         }
     }
 }

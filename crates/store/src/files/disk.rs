@@ -12,7 +12,7 @@ use nunatak_domain::UploadId;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::BlobRecord;
+use super::{BlobRecord, collect::FileMeter};
 
 /// What a partial file's first bytes hash to so far, kept while they arrive in this process.
 #[derive(Debug, Default)]
@@ -28,6 +28,7 @@ pub(super) type PartLock = OwnedMutexGuard<PartHash>;
 pub(crate) struct FileStore {
     root: PathBuf,
     pub(super) max_upload_bytes: i64,
+    pub(super) meter: FileMeter,
     parts: Mutex<HashMap<UploadId, Arc<AsyncMutex<PartHash>>>>,
 }
 
@@ -39,7 +40,7 @@ impl FileStore {
         for directory in ["blobs", "uploads"] {
             tokio::fs::create_dir_all(root.join(directory)).await?;
         }
-        Ok(Self { root: root.to_owned(), max_upload_bytes, parts: Mutex::default() })
+        Ok(Self { root: root.to_owned(), max_upload_bytes, meter: FileMeter::default(), parts: Mutex::default() })
     }
 
     pub(crate) fn blob_path(&self, sha256: &str) -> PathBuf {
@@ -48,7 +49,7 @@ impl FileStore {
     }
 
     pub(super) fn part_path(&self, upload: UploadId) -> PathBuf {
-        self.root.join("uploads").join(upload.to_string())
+        self.uploads_directory().join(upload.to_string())
     }
 
     /// Bytes of the upload that are here.
@@ -78,29 +79,51 @@ impl FileStore {
         }
     }
 
-    /// The uploads that have a partial file.
-    pub(super) async fn part_files(&self) -> io::Result<Vec<UploadId>> {
-        let mut found = Vec::new();
-        let mut entries = tokio::fs::read_dir(self.root.join("uploads")).await?;
-        while let Some(entry) = entries.next_entry().await? {
-            found.extend(entry.file_name().to_str().and_then(|name| name.parse::<UploadId>().ok()));
-        }
-        Ok(found)
+    pub(super) fn blobs_directory(&self) -> PathBuf {
+        self.root.join("blobs")
     }
 
-    /// Makes the whole partial file a blob that survives a power cut: the file first, then its name.
+    pub(super) fn uploads_directory(&self) -> PathBuf {
+        self.root.join("uploads")
+    }
+
+    /// Gives the whole partial file its name as a blob, in a way that survives a power cut: the file first, then its
+    /// name. The partial file stays, too, until it is discarded: should the server end before the blob is noted, the
+    /// upload can be completed again.
     pub(super) async fn publish(&self, upload: UploadId, sha256: &str) -> io::Result<()> {
         let (part, blob) = (self.part_path(upload), self.blob_path(sha256));
-        let top = self.root.join("blobs");
+        let (top, between) = (self.blobs_directory(), self.uploads_directory().join(format!(".{upload}")));
         blocking(move || {
             File::open(&part)?.sync_all()?;
             let shard = blob.parent().unwrap_or(&top);
             fs::create_dir_all(shard)?;
-            fs::rename(&part, &blob)?;
+            name_also(&part, &blob, &between)?;
             shard.ancestors().take_while(|directory| directory.starts_with(&top)).try_for_each(sync_directory)
         })
         .await
     }
+
+    pub(super) async fn has_blob(&self, sha256: &str) -> io::Result<bool> {
+        tokio::fs::try_exists(self.blob_path(sha256)).await
+    }
+}
+
+/// Gives `part` the name `blob`, whatever was there. A link cannot replace a file, a renamed one can: hence `between`.
+fn name_also(part: &Path, blob: &Path, between: &Path) -> io::Result<()> {
+    match fs::hard_link(part, between) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return without_links(part, blob, error),
+        _ => fs::rename(between, blob)?,
+    }
+    // Renaming does nothing where both are names of one file already.
+    match fs::remove_file(between) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// On a file system without hard links the partial file itself becomes the blob.
+fn without_links(part: &Path, blob: &Path, error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Err(error) } else { fs::rename(part, blob) }
 }
 
 /// A blob, open for reading, checked to be as long as its row says. Blocks.

@@ -116,7 +116,7 @@ impl Store {
             return Ok(None);
         }
         let asker = turn::Asker::of(&row)?;
-        for project in turn::projects(self.0.db.read(), &asker, reach, self.now()).await? {
+        for project in turn::projects(self.0.db.read(), &asker, reach, self.lease_now()).await? {
             if let Some(claim) = self.claim_in(project, &asker).await? {
                 return Ok(Some(claim));
             }
@@ -127,7 +127,9 @@ impl Store {
     async fn claim_in(&self, project: ProjectId, asker: &turn::Asker) -> Result<Option<Claim>, StoreError> {
         let (now, lease_end) = (self.now(), self.lease_end());
         let txn = self.0.db.begin().await?;
-        let Some(id) = turn::take(&txn, project, asker, now, lease_end).await? else { return Ok(None) };
+        let Some(id) = turn::take(&txn, project, asker, [now, self.lease_now(), lease_end]).await? else {
+            return Ok(None);
+        };
         let job = self.job_in(&txn, id).await?;
         attempts::begin(&txn, &job, now).await?;
         txn.commit().await?;

@@ -7,7 +7,8 @@
 //! - submit: `train_model`, `predict`, `evaluate`, in the transaction that checks them;
 //! - turn and claim: whose turn it is, and one statement, so that two runners never get the same job;
 //! - report, logs, live and complete: what the runner says, fenced by the attempt; attempts: what became of each;
-//! - control: cancel, retry, and the reaper of lost leases.
+//! - control: cancel, retry, and the reaper of lost leases;
+//! - time: what leases are counted in, whatever the clocks of several servers say.
 
 mod attempts;
 mod checks;
@@ -21,6 +22,7 @@ mod logs;
 mod read;
 mod report;
 mod submit;
+mod time;
 mod turn;
 
 use std::time::Duration;
@@ -41,6 +43,7 @@ pub use report::{Failure, Pulse};
 use sea_orm::{ColumnTrait, Condition, entity::prelude::Uuid};
 use serde_json::Value;
 pub use submit::{ApplyRequest, Cause, TrainRequest};
+pub(crate) use time::CommonTime;
 
 use crate::{Event, Store, StoreError, entities::jobs, scope};
 
@@ -171,7 +174,7 @@ impl Store {
 
     /// When a lease given now ends.
     fn lease_end(&self) -> Timestamp {
-        self.now().plus(self.0.jobs.lease)
+        self.lease_now().plus(self.0.jobs.lease)
     }
 
     pub(crate) fn job_changed(&self, job: JobId, project: ProjectId) {

@@ -170,7 +170,6 @@ impl Store {
     /// `LEASE_LOST`.
     pub async fn fail_job(&self, permit: &Permit, failure: &Failure) -> Result<JobRecord, StoreError> {
         let attempt = Attempt::of(permit)?;
-        let now = self.now();
         let text = "UPDATE jobs SET \
             status = CASE WHEN cancel_requested THEN 4 WHEN $3 AND attempt < max_attempts THEN 0 ELSE 3 END, \
             finished_at = CASE WHEN NOT cancel_requested AND $3 AND attempt < max_attempts THEN NULL ELSE $4 END, \
@@ -181,8 +180,8 @@ impl Store {
             attempt.job.0.into(),
             attempt.number.into(),
             failure.retryable.into(),
-            now.micros().into(),
-            now.plus(backoff(attempt.number)).micros().into(),
+            self.now().micros().into(),
+            self.lease_now().plus(backoff(attempt.number)).micros().into(),
             code.into(),
             cut(&failure.message, MAX_MESSAGE_BYTES).into(),
         ];

@@ -131,7 +131,7 @@ fn queued(store: &Store, permit: &Permit, project: ProjectId, kind: JobKind) -> 
         kind: Set(kind.number()),
         status: Set(JobStatus::Queued.number()),
         attempt: Set(0),
-        not_before: Set(now.micros()),
+        not_before: Set(store.lease_now().micros()),
         cancel_requested: Set(false),
         progress: Set(0.0),
         created_by: Set(permit.user().0),

@@ -82,14 +82,13 @@ pub(super) async fn take(
     txn: &DatabaseTransaction,
     project: ProjectId,
     asker: &Asker,
-    now: Timestamp,
-    lease_end: Timestamp,
+    [now, lease_now, lease_end]: [Timestamp; 3],
 ) -> Result<Option<JobId>, StoreError> {
-    let next = next_jobs(asker, now)
+    let next = next_jobs(asker, lease_now)
         .filter(jobs::Column::ProjectId.eq(project.0))
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_query();
-    let row = txn.query_one(&claim(asker, next, now, lease_end)).await?;
+    let row = txn.query_one(&claim(asker, next, [now, lease_now, lease_end])).await?;
     row.map(|row| Ok(JobId(row.try_get("", "id")?))).transpose()
 }
 
@@ -97,14 +96,14 @@ pub(super) async fn take(
 /// the row that another one has locked, on SQLite there is one writer.
 ///
 /// With `=` and not `IN`, because PostgreSQL may run the subquery of an `IN` several times and claim several jobs.
-fn claim(asker: &Asker, next: SelectStatement, now: Timestamp, lease_end: Timestamp) -> UpdateStatement {
+fn claim(asker: &Asker, next: SelectStatement, [now, lease_now, lease_end]: [Timestamp; 3]) -> UpdateStatement {
     Query::update()
         .table(jobs::Entity)
         .value(jobs::Column::Status, JobStatus::Running.number())
         .value(jobs::Column::Attempt, Expr::col(jobs::Column::Attempt).add(1))
         .value(jobs::Column::RunnerId, asker.runner.0)
         .value(jobs::Column::LeaseExpiresAt, lease_end.micros())
-        .value(jobs::Column::ClaimedAt, now.micros())
+        .value(jobs::Column::ClaimedAt, lease_now.micros())
         .value(jobs::Column::StartedAt, Expr::col(jobs::Column::StartedAt).if_null(now.micros()))
         .value(jobs::Column::Progress, 0.0)
         .value(jobs::Column::ProgressMessage, Option::<String>::None)

@@ -1,5 +1,6 @@
 //! Stories of the queue: asking, claiming, failing, ending.
 
+mod clocks;
 mod turns;
 mod world;
 
@@ -142,6 +143,19 @@ async fn cancelling_stops_what_waits_at_once_and_what_runs_soon() {
     let stopped = world.store.fail_job(&reporter, &failure(true)).await.unwrap();
     assert_eq!(stopped.status, JobStatus::Cancelled);
     assert!(world.claim(runner).await.is_none());
+}
+
+/// What `look` finds, once that is not 0: for what only time brings about.
+async fn eventually(look: impl AsyncFn() -> usize) -> usize {
+    let search = async {
+        loop {
+            match look().await {
+                0 => tokio::time::sleep(Duration::from_millis(10)).await,
+                found => return found,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), search).await.expect("it does not happen")
 }
 
 async fn state(world: &World, id: JobId) -> (JobStatus, Option<String>) {

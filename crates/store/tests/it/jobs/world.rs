@@ -125,6 +125,20 @@ impl World {
         self.store.train_model(&permit, &request, None).await.unwrap()
     }
 
+    /// Another server over the same database, with a clock of its own and leases of this length.
+    pub(super) async fn replica(&self, lease: Duration) -> (Store, Arc<ManualClock>) {
+        let mut options = self.db.options.clone();
+        options.jobs.lease = lease;
+        let clock = Arc::new(ManualClock::starting_at(self.clock.now()));
+        let store = Store::open(&options, Authorizer::load().await.unwrap(), clock.clone()).await.unwrap();
+        (store, clock)
+    }
+
+    pub(super) async fn train_at(&self, store: &Store, dataset: DatasetVersionId) -> JobRecord {
+        let permit = self.may(&self.dev, Action::Train).await;
+        store.train_model(&permit, &TrainRequest::new(name("pump"), "isolation_forest", dataset), None).await.unwrap()
+    }
+
     pub(super) async fn claim(&self, runner: RunnerId) -> Option<Claim> {
         self.store.claim_job(&self.admin, runner, Duration::ZERO).await.unwrap()
     }
