@@ -31,6 +31,7 @@ pub mod figures;
 pub mod files;
 pub mod identity;
 pub mod jobs;
+pub mod leaderboard;
 pub mod metrics;
 pub mod models;
 pub mod organisation;
@@ -38,6 +39,7 @@ pub mod predictions;
 pub mod runners;
 pub mod since;
 pub mod summaries;
+pub mod sweeps;
 pub mod tags;
 pub mod versions;
 

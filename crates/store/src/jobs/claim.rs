@@ -154,7 +154,7 @@ impl Store {
 }
 
 /// Returns when something happened to a job, or when events were missed.
-async fn job_event(events: &mut Listener) {
+pub(crate) async fn job_event(events: &mut Listener) {
     loop {
         match events.hear().await {
             Heard::Event(Event::JobChanged { .. }) | Heard::Missed { .. } => break,

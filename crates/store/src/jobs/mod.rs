@@ -9,17 +9,18 @@
 //! - report and complete: what the runner says, fenced by the attempt;
 //! - control: cancel, retry, and the reaper of lost leases.
 
-mod checks;
+pub(crate) mod checks;
 mod claim;
 mod complete;
 mod control;
-mod hyperparameters;
+pub(crate) mod hyperparameters;
 mod read;
 mod report;
 mod submit;
 
 use std::time::Duration;
 
+pub(crate) use claim::job_event;
 pub use claim::{Claim, ClaimedArtifact, ClaimedDataset};
 pub use complete::{JobResult, ReportedMetric, ScoredResult, TrainedResult};
 use nunatak_authz::{Action, Actor};

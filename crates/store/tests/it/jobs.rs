@@ -1,5 +1,8 @@
 //! Stories of the queue: asking, claiming, failing, ending.
 
+mod promotions;
+mod refusals;
+mod sweeps;
 mod world;
 
 use std::{collections::HashSet, time::Duration};

@@ -28,7 +28,7 @@ pub(super) struct World {
     /// A developer of the project.
     pub(super) dev: Actor,
     pub(super) project: ProjectId,
-    _db: TestDb,
+    db: TestDb,
 }
 
 pub(super) const CSV: &str = "a,b,label\n1,2,0\n2,3,0\n3,5,0\n90,90,1\n";
@@ -84,7 +84,18 @@ impl World {
         let project = store.create_project(&permit, new, None).await.unwrap().id;
         let permit = store.project_permit(&admin, Action::WriteMembers, project).await.unwrap();
         store.set_member(&permit, "dev", Role::Developer).await.unwrap();
-        Self { store, clock, admin, dev, project, _db: db }
+        Self { store, clock, admin, dev, project, db }
+    }
+
+    /// A further server over the same database and files, or the same one after a crash.
+    pub(super) async fn server(&self) -> Store {
+        let shared: Arc<dyn Clock> = self.clock.clone();
+        Store::open(&self.db.options, Authorizer::load().await.unwrap(), shared).await.unwrap()
+    }
+
+    pub(super) async fn join(&self, login: &str, role: Role) {
+        let permit = self.may(&self.admin, Action::WriteMembers).await;
+        self.store.set_member(&permit, login, role).await.unwrap();
     }
 
     pub(super) async fn may(&self, actor: &Actor, action: Action) -> Permit {
