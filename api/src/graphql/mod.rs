@@ -18,12 +18,14 @@ mod detector;
 mod facet;
 mod figure;
 mod job;
+mod leaderboard;
 mod member;
 mod metric;
 mod model;
 mod prediction;
 mod project;
 mod runner;
+mod sweep;
 mod tag;
 mod upload;
 mod version;
@@ -47,6 +49,8 @@ pub struct Query(
     detector::DetectorQuery,
     runner::RunnerQuery,
     job::JobQuery,
+    sweep::SweepQuery,
+    leaderboard::LeaderboardQuery,
     prediction::PredictionQuery,
     model::ModelQuery,
     version::VersionQuery,
@@ -67,6 +71,7 @@ pub struct Mutation(
     runner::RunnerMutation,
     job::JobMutation,
     job::JobReportMutation,
+    sweep::SweepMutation,
     model::ModelMutation,
     version::VersionMutation,
     alias::AliasMutation,
@@ -76,7 +81,12 @@ pub struct Mutation(
 
 /// Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.
 #[derive(MergedSubscription, Default, Debug)]
-pub struct Subscription(live::LiveSubscription, job::JobSubscription, version::VersionSubscription);
+pub struct Subscription(
+    live::LiveSubscription,
+    job::JobSubscription,
+    sweep::SweepSubscription,
+    version::VersionSubscription,
+);
 
 pub type ApiSchema = Schema<Query, Mutation, Subscription>;
 

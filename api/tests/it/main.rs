@@ -21,5 +21,6 @@ mod series;
 mod since;
 mod slow_log;
 mod summaries;
+mod sweeps;
 mod trusted;
 mod versions;
