@@ -119,6 +119,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         tokio::spawn(serve(acceptor, app, ended.clone())),
         tokio::spawn(housekeeping(store.clone(), ended.clone())),
         tokio::spawn(collecting(store.clone(), settings.clone(), ended.clone())),
+        tokio::spawn(sweeps(store.clone(), ended.clone())),
     ];
     if let (Some(metrics), Some(address)) = (metrics, &settings.metrics_address) {
         let (acceptor, url) = listen(address).await.context("metrics_address is a host and a port")?;
@@ -219,5 +220,21 @@ async fn collecting(store: Store, settings: Settings, ended: watch::Receiver<boo
     tokio::select! {
         () = told(ended) => {}
         () = gc::regularly(store, &settings) => {}
+    }
+}
+
+/// Goes on with sweeps as soon as their trials end. Several servers may do it at once.
+async fn sweeps(store: Store, ended: watch::Receiver<bool>) {
+    let mut events = store.bus().listen();
+    let end = told(ended);
+    tokio::pin!(end);
+    loop {
+        if let Err(error) = store.advance_sweeps().await {
+            tracing::warn!(%error, "sweeps could not go on; trying again");
+        }
+        tokio::select! {
+            () = &mut end => return,
+            () = store.wait_for_sweeps(&mut events) => {}
+        }
     }
 }

@@ -18,6 +18,7 @@ mod detector;
 mod facet;
 mod figure;
 mod job;
+mod leaderboard;
 mod lineage;
 mod member;
 mod metric;
@@ -25,6 +26,7 @@ mod model;
 mod prediction;
 mod project;
 mod runner;
+mod sweep;
 mod tag;
 mod upload;
 mod version;
@@ -50,6 +52,8 @@ pub struct Query(
     job::JobQuery,
     job::JobQueueQuery,
     lineage::LineageQuery,
+    sweep::SweepQuery,
+    leaderboard::LeaderboardQuery,
     prediction::PredictionQuery,
     model::ModelQuery,
     version::VersionQuery,
@@ -71,6 +75,7 @@ pub struct Mutation(
     job::JobMutation,
     job::JobReportMutation,
     job::JobAliveMutation,
+    sweep::SweepMutation,
     model::ModelMutation,
     version::VersionMutation,
     alias::AliasMutation,
@@ -80,7 +85,12 @@ pub struct Mutation(
 
 /// Everything that can be followed live, over WebSocket (graphql-transport-ws) or server-sent events.
 #[derive(MergedSubscription, Default, Debug)]
-pub struct Subscription(live::LiveSubscription, job::JobSubscription, version::VersionSubscription);
+pub struct Subscription(
+    live::LiveSubscription,
+    job::JobSubscription,
+    sweep::SweepSubscription,
+    version::VersionSubscription,
+);
 
 pub type ApiSchema = Schema<Query, Mutation, Subscription>;
 

@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 use nunatak_domain::{
-    DatasetId, DatasetVersionId, DetectorId, JobId, ModelId, PredictionId, ProjectId, RunnerId, UploadId, UserId,
-    VersionId, WorkspaceId, ids::prefix_of,
+    DatasetId, DatasetVersionId, DetectorId, JobId, ModelId, PredictionId, ProjectId, RunnerId, SweepId, UploadId,
+    UserId, VersionId, WorkspaceId, ids::prefix_of,
 };
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     prediction::Prediction,
     project::Project,
     runner::Runner,
+    sweep::Sweep,
     upload::Upload,
     version::Version,
     viewer::User,
@@ -35,6 +36,7 @@ pub enum Node {
     Detector(Detector),
     Runner(Runner),
     Job(Job),
+    Sweep(Sweep),
     Prediction(Prediction),
     Model(Model),
     Version(Version),
@@ -76,6 +78,7 @@ impl NodeQuery {
                 ctx.load(parse_id::<RunnerId>(&id, "id")?).await?.map(|found| Node::Runner(found.into()))
             }
             JobId::PREFIX => ctx.load(parse_id::<JobId>(&id, "id")?).await?.map(|found| Node::Job(found.into())),
+            SweepId::PREFIX => ctx.load(parse_id::<SweepId>(&id, "id")?).await?.map(|found| Node::Sweep(found.into())),
             PredictionId::PREFIX => {
                 ctx.load(parse_id::<PredictionId>(&id, "id")?).await?.map(|found| Node::Prediction(found.into()))
             }

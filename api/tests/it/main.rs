@@ -22,5 +22,6 @@ mod series;
 mod since;
 mod slow_log;
 mod summaries;
+mod sweeps;
 mod trusted;
 mod versions;

@@ -44,6 +44,17 @@ stored_enum! {
     LogLevel: i16 { Debug = 0, Info = 1, Warn = 2, Error = 3, }
 }
 stored_enum! {
+    /// How far a sweep is. RUNNING until the last of its trials is over; STOPPED: early, by one of its rules.
+    SweepStatus: i16 { Running = 0, Succeeded = 1, Stopped = 2, Cancelled = 3, Failed = 4, }
+}
+stored_enum! {
+    /// How far a trial of a sweep is: as its job ([`JobStatus`] has the same numbers), PLANNED before it has one, and
+    /// SKIPPED where it will never have one.
+    TrialStatus: i16 {
+        Queued = 0, Running = 1, Succeeded = 2, Failed = 3, Cancelled = 4, Planned = 5, Skipped = 6,
+    }
+}
+stored_enum! {
     UploadStatus: i16 { Pending = 0, Completed = 1, Aborted = 2, }
 }
 stored_enum! {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use nunatak_domain::{Clock, JobId, ModelId, ProjectId, Timestamp, VersionId};
+use nunatak_domain::{Clock, JobId, ModelId, ProjectId, SweepId, Timestamp, VersionId};
 use tokio::{
     sync::broadcast::{
         self,
@@ -32,6 +32,11 @@ pub enum Event {
     },
     /// A job of this project waits for a runner.
     JobQueued {
+        project: ProjectId,
+    },
+    /// A sweep began, went on or ended.
+    SweepChanged {
+        sweep: SweepId,
         project: ProjectId,
     },
     VersionRegistered {

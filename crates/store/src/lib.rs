@@ -31,6 +31,7 @@ pub mod figures;
 pub mod files;
 pub mod identity;
 pub mod jobs;
+pub mod leaderboard;
 pub mod lineage;
 pub mod metrics;
 pub mod models;
@@ -39,6 +40,7 @@ pub mod predictions;
 pub mod runners;
 pub mod since;
 pub mod summaries;
+pub mod sweeps;
 pub mod tags;
 pub mod versions;
 

@@ -131,7 +131,7 @@ fn least_id(since: Timestamp) -> Uuid {
     Uuid::from_u128(u128::from(millis) << 80)
 }
 
-fn too_many(what: &str, query: &str, since: Timestamp, most: usize) -> StoreError {
+pub(crate) fn too_many(what: &str, query: &str, since: Timestamp, most: usize) -> StoreError {
     let message = format!(
         "more than {most} {what} since {since} (which is {} s before the time that was asked for): read them by \
          pages with the query `{query}`, then follow from a later time",

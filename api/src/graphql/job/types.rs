@@ -15,6 +15,7 @@ use super::{
         project::Project,
         runner::Runner,
         scalars::Int64,
+        sweep::Sweep,
         version::Version,
         viewer::User,
     },
@@ -156,6 +157,12 @@ impl Job {
     async fn version(&self, ctx: &Context<'_>) -> Result<Option<Version>, ApiError> {
         let Some(version) = self.0.version else { return Ok(None) };
         Ok(ctx.load(version).await?.map(Version::from))
+    }
+
+    /// The sweep that it is a trial of.
+    async fn sweep(&self, ctx: &Context<'_>) -> Result<Option<Sweep>, ApiError> {
+        let Some(sweep) = self.0.cause.sweep else { return Ok(None) };
+        Ok(ctx.load(sweep).await?.map(Sweep::from))
     }
 
     /// What a prediction or evaluation made.

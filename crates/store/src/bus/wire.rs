@@ -4,6 +4,7 @@
 //! from 4b3f…
 //! job job_01… prj_01…
 //! queued prj_01…
+//! sweep swp_01… prj_01…
 //! version ver_01… mdl_01… prj_01…
 //! metrics ver_01… prj_01…
 //! missed 1767225600000000
@@ -43,6 +44,7 @@ fn line(event: &Event) -> String {
     match event {
         Event::JobChanged { job, project } => format!("job {job} {project}"),
         Event::JobQueued { project } => format!("queued {project}"),
+        Event::SweepChanged { sweep, project } => format!("sweep {sweep} {project}"),
         Event::VersionRegistered { version, model, project } => format!("version {version} {model} {project}"),
         Event::MetricLogged { version, project } => format!("metrics {version} {project}"),
     }
@@ -60,6 +62,7 @@ fn heard(line: &str) -> Option<Heard> {
     Some(match words.next()? {
         "job" => Heard::Event(Event::JobChanged { job: next(&mut words)?, project: next(&mut words)? }),
         "queued" => Heard::Event(Event::JobQueued { project: next(&mut words)? }),
+        "sweep" => Heard::Event(Event::SweepChanged { sweep: next(&mut words)?, project: next(&mut words)? }),
         "version" => Heard::Event(Event::VersionRegistered {
             version: next(&mut words)?,
             model: next(&mut words)?,
@@ -77,7 +80,7 @@ fn next<T: FromStr>(words: &mut SplitWhitespace<'_>) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use nunatak_domain::{JobId, ModelId, ProjectId, VersionId};
+    use nunatak_domain::{JobId, ModelId, ProjectId, SweepId, VersionId};
 
     use super::*;
 
@@ -90,6 +93,7 @@ mod tests {
         batch.events.insert(Event::MetricLogged { version, project });
         batch.events.insert(Event::JobQueued { project });
         batch.events.insert(Event::VersionRegistered { version, model: ModelId::new(NOW), project });
+        batch.events.insert(Event::SweepChanged { sweep: SweepId::new(NOW), project });
         batch.events.extend((0..500).map(|_| Event::JobChanged { job: JobId::new(NOW), project }));
         let from = Uuid::from_u128(7);
         let texts = encode(from, &batch);

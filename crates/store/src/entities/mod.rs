@@ -17,6 +17,7 @@ pub(crate) mod projects;
 pub(crate) mod refresh_tokens;
 pub(crate) mod runner_detectors;
 pub(crate) mod runners;
+pub(crate) mod sweeps;
 pub(crate) mod tags;
 pub(crate) mod uploads;
 pub(crate) mod users;

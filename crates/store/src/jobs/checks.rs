@@ -34,7 +34,7 @@ impl InputColumn {
 const SHOWN: usize = 20;
 
 /// A dataset version of this project.
-pub(super) async fn dataset(
+pub(crate) async fn dataset(
     db: &impl ConnectionTrait,
     id: DatasetVersionId,
     project: ProjectId,
@@ -54,7 +54,7 @@ pub(super) async fn dataset(
 }
 
 /// All columns.
-pub(super) fn columns(dataset: &dataset_versions::Model) -> Result<Vec<Column>, StoreError> {
+pub(crate) fn columns(dataset: &dataset_versions::Model) -> Result<Vec<Column>, StoreError> {
     serde_json::from_str(&dataset.columns)
         .map_err(|error| StoreError::Corrupt(format!("columns of {}: {error}", DatasetVersionId(dataset.id))))
 }
@@ -65,7 +65,7 @@ pub(super) fn features(dataset: &dataset_versions::Model) -> Result<Vec<Column>,
 }
 
 /// Training needs two rows and a feature column, without gaps unless `settings` say how to fill them.
-pub(super) fn trainable(
+pub(crate) fn trainable(
     dataset: &dataset_versions::Model,
     all: &[Column],
     settings: &serde_json::Value,

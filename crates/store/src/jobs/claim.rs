@@ -167,10 +167,19 @@ impl Store {
 
 /// Returns when a job waits for a runner, or when events were missed.
 async fn queued(events: &mut Listener) {
+    heard(events, |event| matches!(event, Event::JobQueued { .. })).await;
+}
+
+/// Returns when something happened to a job, or when events were missed.
+pub(crate) async fn job_event(events: &mut Listener) {
+    heard(events, |event| matches!(event, Event::JobChanged { .. })).await;
+}
+
+async fn heard(events: &mut Listener, awaited: impl Fn(&Event) -> bool) {
     loop {
         match events.hear().await {
-            Heard::Event(Event::JobQueued { .. }) | Heard::Missed { .. } => break,
-            Heard::Event(_) => {}
+            Heard::Event(event) if !awaited(&event) => {}
+            Heard::Event(_) | Heard::Missed { .. } => break,
         }
     }
     // One look answers for all that has happened so far.

@@ -1,8 +1,14 @@
 //! Hyperparameters against the JSON Schema that their detector was registered with.
 
-use jsonschema::{ValidationError, error::ValidationErrorKind};
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use nunatak_domain::Problem;
 use serde_json::{Map, Value};
+
+/// A detector's schema, ready to check many settings.
+pub(crate) struct Compiled<'a> {
+    schema: &'a Value,
+    validator: Result<Validator, String>,
+}
 
 /// The full set: what was given, and the schema's defaults for the rest.
 ///
@@ -10,32 +16,57 @@ use serde_json::{Map, Value};
 /// One problem for each setting that is wrong, at `["hyperparameters", name]`: `UNKNOWN_HYPERPARAMETER` with the
 /// known names, `WRONG_TYPE` and `OUT_OF_RANGE` with what is permitted.
 pub(super) fn resolve(schema: &Value, given: &Value) -> Result<Value, Vec<Problem>> {
-    let nothing = Map::new();
-    let given = match given {
-        Value::Object(settings) => settings,
-        Value::Null => &nothing,
-        _ => {
-            let message = "hyperparameters must be a JSON object";
-            return Err(vec![Problem::new("WRONG_TYPE", message).at("hyperparameters")]);
+    Compiled::of(schema).resolve(given)
+}
+
+impl<'a> Compiled<'a> {
+    pub(crate) fn of(schema: &'a Value) -> Self {
+        Self { schema, validator: jsonschema::validator_for(schema).map_err(|error| error.to_string()) }
+    }
+
+    /// What the schema says of one hyperparameter; null where it does not know it.
+    pub(crate) fn property(&self, name: &str) -> &Value {
+        &self.schema["properties"][name]
+    }
+
+    /// See [`resolve`].
+    ///
+    /// # Errors
+    /// Those of [`resolve`].
+    pub(crate) fn resolve(&self, given: &Value) -> Result<Value, Vec<Problem>> {
+        let nothing = Map::new();
+        let given = match given {
+            Value::Object(settings) => settings,
+            Value::Null => &nothing,
+            _ => {
+                let message = "hyperparameters must be a JSON object";
+                return Err(vec![Problem::new("WRONG_TYPE", message).at("hyperparameters")]);
+            }
+        };
+        let properties = self.schema["properties"].as_object().unwrap_or(&nothing);
+        let mut problems = unknown(self.schema, properties, given);
+        let full = completed(properties, given);
+        match &self.validator {
+            Ok(validator) => {
+                problems.extend(validator.iter_errors(&full).filter_map(|error| problem(properties, &error)));
+            }
+            Err(error) => {
+                let message = format!("the detector's schema is damaged, register its runner again: {error}");
+                problems.push(Problem::new("INVALID_SCHEMA", message).at("detector"));
+            }
         }
-    };
-    let properties = schema["properties"].as_object().unwrap_or(&nothing);
-    let mut problems = unknown(schema, properties, given);
+        if problems.is_empty() { Ok(full) } else { Err(problems) }
+    }
+}
+
+fn completed(properties: &Map<String, Value>, given: &Map<String, Value>) -> Value {
     let mut full = given.clone();
     for (name, property) in properties {
         if let (false, Some(default)) = (full.contains_key(name), property.get("default")) {
             full.insert(name.clone(), default.clone());
         }
     }
-    let full = Value::Object(full);
-    match jsonschema::validator_for(schema) {
-        Ok(validator) => problems.extend(validator.iter_errors(&full).filter_map(|error| problem(properties, &error))),
-        Err(error) => {
-            let message = format!("the detector's schema is damaged, register its runner again: {error}");
-            problems.push(Problem::new("INVALID_SCHEMA", message).at("detector"));
-        }
-    }
-    if problems.is_empty() { Ok(full) } else { Err(problems) }
+    Value::Object(full)
 }
 
 /// A name that the schema does not list is a misspelling, unless the schema says outright that it takes any.

@@ -11,12 +11,12 @@
 //! - time: what leases are counted in, whatever the clocks of several servers say.
 
 mod attempts;
-mod checks;
+pub(crate) mod checks;
 mod claim;
 mod complete;
 mod control;
 mod health;
-mod hyperparameters;
+pub(crate) mod hyperparameters;
 mod live;
 mod logs;
 mod read;
@@ -28,6 +28,7 @@ mod turn;
 use std::time::Duration;
 
 pub use attempts::AttemptRecord;
+pub(crate) use claim::job_event;
 pub use claim::{Claim, ClaimedArtifact, ClaimedDataset};
 pub use complete::{JobResult, ReportedMetric, ScoredResult, TrainedResult};
 pub use health::{DetectorQueue, QueueState, RunnerCounts};

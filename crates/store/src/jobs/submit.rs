@@ -167,7 +167,6 @@ impl Store {
     ///
     /// # Errors
     /// Those of [`Store::train_model`].
-    #[expect(dead_code, reason = "what queues trainings by itself comes next")]
     pub(crate) async fn queue_training(
         &self,
         txn: &DatabaseTransaction,

@@ -1,6 +1,9 @@
 //! Stories of the queue: asking, claiming, failing, ending.
 
 mod clocks;
+mod promotions;
+mod refusals;
+mod sweeps;
 mod turns;
 mod world;
 

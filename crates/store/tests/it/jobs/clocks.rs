@@ -28,8 +28,8 @@ async fn a_server_that_is_minutes_ahead_takes_no_job_from_its_runner() {
     assert_eq!(ahead.reap_jobs().await.unwrap(), 0);
     assert!(ahead.claim_job(&world.admin, runner, Duration::ZERO).await.unwrap().is_none());
     let reporter = world.reporter(&claim).await;
-    ahead.heartbeat(&reporter).await.unwrap();
-    here.heartbeat(&reporter).await.expect("the attempt still runs");
+    ahead.heartbeat(&reporter, Duration::ZERO).await.unwrap();
+    here.heartbeat(&reporter, Duration::ZERO).await.expect("the attempt still runs");
     // Silence is noticed all the same, by either.
     let reaped = super::eventually(async || here.reap_jobs().await.unwrap() + ahead.reap_jobs().await.unwrap()).await;
     assert_eq!(reaped, 1);
@@ -48,5 +48,5 @@ async fn a_server_that_is_minutes_behind_leaves_no_job_waiting() {
     assert_eq!(claim.job.id, job.id);
     let reaped = super::eventually(async || behind.reap_jobs().await.unwrap()).await;
     assert_eq!(reaped, 1, "counted in the time that passes, not in that of the server that gave the lease");
-    here.heartbeat(&world.reporter(&claim).await).await.expect_err("the attempt is over for all");
+    here.heartbeat(&world.reporter(&claim).await, Duration::ZERO).await.expect_err("the attempt is over for all");
 }

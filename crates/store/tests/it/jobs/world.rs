@@ -87,6 +87,17 @@ impl World {
         Self { store, clock, admin, dev, project, db }
     }
 
+    /// A further server over the same database and files, or the same one after a crash.
+    pub(super) async fn server(&self) -> Store {
+        let shared: Arc<dyn Clock> = self.clock.clone();
+        Store::open(&self.db.options, Authorizer::load().await.unwrap(), shared).await.unwrap()
+    }
+
+    pub(super) async fn join(&self, login: &str, role: Role) {
+        let permit = self.may(&self.admin, Action::WriteMembers).await;
+        self.store.set_member(&permit, login, role).await.unwrap();
+    }
+
     pub(super) async fn may(&self, actor: &Actor, action: Action) -> Permit {
         self.store.project_permit(actor, action, self.project).await.unwrap()
     }
