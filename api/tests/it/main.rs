@@ -17,6 +17,7 @@ mod organisation;
 mod plain;
 mod replicas;
 mod schema;
+mod scoring;
 mod series;
 mod since;
 mod slow_log;

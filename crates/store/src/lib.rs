@@ -36,6 +36,7 @@ pub mod models;
 pub mod organisation;
 pub mod predictions;
 pub mod runners;
+pub mod scoring;
 pub mod since;
 pub mod summaries;
 pub mod tags;

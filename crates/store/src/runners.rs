@@ -33,6 +33,8 @@ pub struct RunnerRecord {
     pub last_seen_at: Timestamp,
     /// It has been heard of within the last three leases.
     pub online: bool,
+    /// It answers the server's calls to score rows at once.
+    pub scores: bool,
 }
 
 /// What a starting runner says of itself.
@@ -42,6 +44,23 @@ pub struct NewRunner {
     pub labels: Vec<String>,
     /// All that it offers: what it does not name here, it does not get jobs for.
     pub detectors: Vec<NewDetector>,
+    /// Where it scores rows at once, if it does.
+    pub scoring: Option<ScoringOffer>,
+}
+
+/// Where a runner scores rows at once, and how it knows that the server asks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScoringOffer {
+    /// `http://` or `https://`, without user, query and fragment.
+    pub url: String,
+    /// The server sends it with every call. Kept as it is, because it has to be sent; never shown.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for ScoringOffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScoringOffer").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 const MAX_DETECTORS: usize = 200;
@@ -86,15 +105,20 @@ impl Store {
             registered_at: Timestamp::from_micros(row.registered_at),
             last_seen_at: Timestamp::from_micros(row.last_seen_at),
             online: silent_for <= lease.saturating_mul(LEASES_UNTIL_OFFLINE),
+            scores: row.scoring_url.is_some(),
         })
     }
 
     /// Registers a runner under its name, or brings it up to date, together with its detectors.
     ///
     /// # Errors
-    /// Problems with a detector or label at its place, `CONFLICT` for a detector that is registered otherwise.
+    /// Problems with a detector or label at its place, `CONFLICT` for a detector that is registered otherwise;
+    /// [`StoreError::Denied`] for an offer to score by somebody who may not make the server call an address.
     pub async fn register_runner(&self, permit: &Permit, new: &NewRunner) -> Result<RunnerRecord, StoreError> {
         scope::require(permit, Action::RegisterRunner)?;
+        if new.scoring.is_some() {
+            self.permit(permit.actor(), Action::OfferScoring)?;
+        }
         new.check()?;
         let now = self.now();
         let txn = self.0.db.begin().await?;
@@ -105,9 +129,16 @@ impl Store {
             labels: Set(json!(new.labels).to_string()),
             registered_at: Set(now.micros()),
             last_seen_at: Set(now.micros()),
+            scoring_url: Set(new.scoring.as_ref().map(|offer| offer.url.clone())),
+            scoring_secret: Set(new.scoring.as_ref().map(|offer| offer.secret.clone())),
         };
         let again = OnConflict::columns([runners::Column::UserId, runners::Column::Name])
-            .update_columns([runners::Column::Labels, runners::Column::LastSeenAt])
+            .update_columns([
+                runners::Column::Labels,
+                runners::Column::LastSeenAt,
+                runners::Column::ScoringUrl,
+                runners::Column::ScoringSecret,
+            ])
             .to_owned();
         runners::Entity::insert(row).on_conflict(again).exec_without_returning(&txn).await?;
         let row = runners::Entity::find()

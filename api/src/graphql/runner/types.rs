@@ -54,6 +54,11 @@ impl Runner {
         if self.0.online { RunnerStatus::Online } else { RunnerStatus::Offline }
     }
 
+    /// Whether it scores rows at once, for `score`.
+    async fn offers_scoring(&self) -> bool {
+        self.0.scores
+    }
+
     /// When it last registered, asked for work or reported; to about five seconds.
     async fn last_seen_at(&self) -> DateTime<Utc> {
         self.0.last_seen_at.to_utc()

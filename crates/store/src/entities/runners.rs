@@ -10,6 +10,8 @@ pub(crate) struct Model {
     pub(crate) labels: String,
     pub(crate) registered_at: i64,
     pub(crate) last_seen_at: i64,
+    pub(crate) scoring_url: Option<String>,
+    pub(crate) scoring_secret: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -9,7 +9,7 @@
 //! - report and complete: what the runner says, fenced by the attempt;
 //! - control: cancel, retry, and the reaper of lost leases.
 
-mod checks;
+pub(crate) mod checks;
 mod claim;
 mod complete;
 mod control;
