@@ -36,7 +36,13 @@ pub(super) async fn ask(http: &Client, runner: &ScoringRunner, body: Bytes, ques
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .bearer_auth(&runner.offer.secret)
         .body(body);
-    let response = match request.send().await {
+    let again = request.try_clone();
+    let sent = match (request.send().await, again) {
+        // The other end may have closed a connection that was open for long, just now. Asking twice does no harm.
+        (Err(error), Some(again)) if !error.is_connect() && !error.is_timeout() => again.send().await,
+        (sent, _) => sent,
+    };
+    let response = match sent {
         Ok(response) => response,
         // Without the address, which is nobody's business but the database's.
         Err(error) => return Outcome::Away(chain(&error.without_url())),

@@ -4,4 +4,5 @@ mod demo;
 mod detect;
 mod processes;
 mod readme;
+mod scoring;
 mod takeover;

@@ -38,11 +38,16 @@ impl World {
         Self { plant, scorer, version }
     }
 
-    /// Whose runners are asked again and again, because they need not be near.
-    async fn impatient() -> Self {
-        let answer = Duration::from_millis(300);
-        let scoring = ScoringPatience { answer, known_for: Duration::ZERO, ..ScoringPatience::default() };
-        Self::with_options(ApiOptions { scoring, ..ApiOptions::default() }).await
+    /// With another runner; the one that is asked first, then the other.
+    async fn with_two(scoring: ScoringPatience) -> (Self, [Scorer; 2]) {
+        let world = Self::with_options(ApiOptions { scoring, ..ApiOptions::default() }).await;
+        let Self { plant, scorer, version } = world;
+        let world = Self { scorer: Scorer::start().await, plant, version };
+        let second = Scorer::start().await;
+        second.register(&world.plant.app, &world.plant.ada.token, "second").await;
+        world.score(world.rows()).await;
+        let both = if second.count() > 0 { [second, scorer] } else { [scorer, second] };
+        (world, both)
     }
 
     async fn score_as(&self, user: &TestUser, input: Value) -> Value {
@@ -234,37 +239,49 @@ async fn the_token_of_a_question_loads_that_file_and_does_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_runner_is_asked_when_one_fails() {
-    let world = World::impatient().await;
-    let second = Scorer::start().await;
-    second.register(&world.plant.app, &world.plant.ada.token, "second").await;
-    world.score(world.rows()).await;
-    let (first, other) = if second.count() > 0 { (&second, &world.scorer) } else { (&world.scorer, &second) };
+    // Asked first again at once, and given up soon.
+    let (answer, at_once) = (Duration::from_secs(2), Duration::ZERO);
+    let scoring = ScoringPatience { answer, leave_out: at_once, known_for: at_once, ..ScoringPatience::default() };
+    let (world, [first, other]) = World::with_two(scoring).await;
     for mood in [
         Mood::Overloaded,
         Mood::Silent,
         Mood::Says(500, json!({})),
         Mood::Says(200, json!({ "scores": [1.0], "threshold": 0.5 })),
         Mood::Says(200, json!({ "scores": "many" })),
-        Mood::Redirects(format!("{}/score", other.url)),
+        Mood::Redirects(format!("{}/score", world.scorer.url)),
     ] {
         first.be(mood.clone());
-        let before = other.count();
+        let before = (first.count(), other.count());
         let answer = world.score(world.rows()).await;
         assert_eq!(answer["result"]["scores"][1]["score"], 92.5, "{mood:?}");
-        assert_eq!(other.count(), before + 1, "{mood:?}");
+        assert_eq!((first.count(), other.count()), (before.0 + 1, before.1 + 1), "{mood:?}");
     }
-    // Left out for a while: the other one is asked first.
-    let before = first.count();
-    world.score(world.rows()).await;
-    assert_eq!(first.count(), before);
-
-    first.be(Mood::Says(422, json!({ "code": "DATA", "message": "column `a` has extreme values" })));
-    other.be(Mood::Says(422, json!({ "code": "DATA", "message": "column `a` has extreme values" })));
+    assert_eq!(world.scorer.count(), 0, "nobody is sent on");
+    let fault = json!({ "code": "DATA", "message": "column `a` has extreme values" });
+    first.be(Mood::Says(422, fault));
+    let before = other.count();
     let answer = world.score(world.rows()).await;
     assert_eq!(answer["userErrors"][0]["message"], "column `a` has extreme values");
+    assert_eq!(other.count(), before, "it would say the same");
     first.be(Mood::Overloaded);
     other.be(Mood::Overloaded);
     assert_eq!(world.code(world.rows()).await, "OVERLOADED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_that_failed_is_asked_last_for_a_while() {
+    let leave_out = Duration::from_secs(3600);
+    let (world, [first, other]) = World::with_two(ScoringPatience { leave_out, ..ScoringPatience::default() }).await;
+    first.be(Mood::Says(500, json!({})));
+    world.score(world.rows()).await;
+    first.be(Mood::Good);
+    let before = first.count();
+    world.score(world.rows()).await;
+    assert_eq!(first.count(), before);
+    other.be(Mood::Overloaded);
+    world.score(world.rows()).await;
+    assert_eq!(first.count(), before + 1, "better than none");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -275,14 +292,13 @@ async fn a_runner_that_starts_again_is_found_and_without_one_nothing_is_scored()
     let world = World::with_options(ApiOptions { scoring, ..ApiOptions::default() }).await;
     world.score(world.rows()).await;
     let World { plant, scorer, version } = world;
-    drop(scorer);
-    let mut world = World { plant, scorer: Scorer::start().await, version };
+    scorer.stop().await;
+    let world = World { plant, scorer: Scorer::start().await, version };
     assert_eq!(world.code(world.rows()).await, "NO_SCORING_RUNNER");
     world.scorer.register(&world.plant.app, &world.plant.ada.token, "scorer").await;
     assert_eq!(world.code(world.rows()).await, Value::Null);
 
     // The same name without an offer takes it back.
-    world.scorer.secret = "0".repeat(64);
     let query = "mutation { registerRunner(input: { name: \"scorer\", detectors: [] }) { runner { offersScoring } } }";
     let made = world.plant.ok(query, json!({})).await;
     assert_eq!(made["registerRunner"]["runner"]["offersScoring"], false);

@@ -15,6 +15,7 @@ use poem::{
 };
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// What it does with a question.
 #[derive(Clone, Debug, Default)]
@@ -29,12 +30,12 @@ pub(crate) enum Mood {
     Redirects(String),
 }
 
-/// Ends with the test.
 pub(crate) struct Scorer {
     pub(crate) url: String,
     pub(crate) secret: String,
     pub(crate) asked: Arc<Mutex<Vec<Value>>>,
     mood: Arc<Mutex<Mood>>,
+    end: CancellationToken,
     task: JoinHandle<std::io::Result<()>>,
 }
 
@@ -52,13 +53,22 @@ impl Scorer {
         let (asked, mood): (Arc<Mutex<Vec<Value>>>, Arc<Mutex<Mood>>) = Default::default();
         let secret = url.bytes().chain([0; 20]).map(|byte| format!("{byte:02x}")).collect::<String>();
         let script = Script { secret: secret.clone(), asked: asked.clone(), mood: mood.clone() };
-        let app = Route::new().at("/score", post(score)).data(script);
-        let task = tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
-        Self { url, secret, asked, mood, task }
+        let app = Route::new().at("/score", post(answer)).data(script);
+        let end = CancellationToken::new();
+        // With its connections: the server would go on with those that are open.
+        let patience = Some(Duration::from_millis(1));
+        let server = Server::new_with_acceptor(acceptor);
+        let task = tokio::spawn(server.run_with_graceful_shutdown(app, end.clone().cancelled_owned(), patience));
+        Self { url, secret, asked, mood, end, task }
     }
 
     pub(crate) fn be(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
+    }
+
+    pub(crate) async fn stop(self) {
+        self.end.cancel();
+        self.task.await.unwrap().unwrap();
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -81,19 +91,13 @@ impl Scorer {
     }
 }
 
-impl Drop for Scorer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 #[handler]
-async fn score(request: &Request, Json(question): Json<Value>, script: Data<&Script>) -> Response {
+async fn answer(request: &Request, Json(question): Json<Value>, script: Data<&Script>) -> Response {
+    script.asked.lock().unwrap().push(question.clone());
     if request.header("authorization") != Some(&format!("Bearer {}", script.secret)) {
         return StatusCode::UNAUTHORIZED.into();
     }
     let mood = script.mood.lock().unwrap().clone();
-    script.asked.lock().unwrap().push(question.clone());
     let (status, body) = match mood {
         Mood::Good => (200, good(&question)),
         Mood::Overloaded => (429, json!({ "code": "OVERLOADED", "message": "later" })),

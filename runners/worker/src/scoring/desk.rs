@@ -52,6 +52,7 @@ impl Desk {
     pub(super) fn put(&self, ticket: Ticket, threads: usize) -> bool {
         let mut waiting = self.waiting();
         waiting.tickets.push_back(ticket);
+        self.meter.waiting.inc();
         let needed = waiting.threads < threads;
         waiting.threads += usize::from(needed);
         needed
@@ -74,7 +75,8 @@ impl Desk {
             }
             batch.extend(waiting.tickets.pop_front());
         }
-        // Nobody waits for them any more.
+        self.meter.waiting.sub(batch.len() as i64);
+        // Nobody waits for the others any more.
         batch.retain(|ticket| !ticket.answer.is_closed());
         batch
     }

@@ -83,8 +83,7 @@ impl Engine {
         let desk = self.desk(&question.artifact).await?;
         let (answer, answered) = oneshot::channel();
         let Question { table, threshold, reasons, .. } = question;
-        let ticket = Ticket { table, threshold, reasons, answer };
-        if desk.put(ticket, self.threads.count) {
+        if desk.put(Ticket { table, threshold, reasons, answer }, self.threads.count) {
             self.threads.add(desk);
         }
         // Fails only when the thread itself broke.
@@ -94,7 +93,6 @@ impl Engine {
     fn take_place(&self) -> Result<Place<'_>, Refusal> {
         let taken = self.places.fetch_add(1, Ordering::Relaxed);
         let place = Place(self);
-        self.meter.waiting.inc();
         if taken < self.max_waiting { Ok(place) } else { Err(Refusal::Overloaded) }
     }
 
@@ -154,6 +152,5 @@ struct Place<'a>(&'a Engine);
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.places.fetch_sub(1, Ordering::Relaxed);
-        self.0.meter.waiting.dec();
     }
 }

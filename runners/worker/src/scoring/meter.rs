@@ -37,7 +37,7 @@ impl Meter {
             seconds: histogram("duration_seconds", "From a question's body to its answer", SECONDS)?,
             rows: IntCounter::new(name("rows_total"), "Rows scored")?,
             batch_requests: histogram("batch_requests", "Questions scored in one call; the count is calls", COUNTS)?,
-            waiting: IntGauge::new(name("waiting"), "Questions at work or waiting")?,
+            waiting: IntGauge::new(name("waiting"), "Questions that wait for a thread")?,
             hits: IntCounter::new(name("model_hits_total"), "Questions whose model was in memory")?,
             loads: histogram("model_load_seconds", "How long models took to load; the count is loads", LOAD_SECONDS)?,
             evictions: IntCounter::new(name("model_evictions_total"), "Models that made room for others")?,
