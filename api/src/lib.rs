@@ -13,6 +13,7 @@ pub mod graphql;
 pub mod http;
 mod metrics;
 mod observe;
+mod scoring;
 mod state;
 mod tokens;
 
@@ -20,5 +21,6 @@ pub use documents::{Documents, ManifestError, Trust};
 pub use graphql::{ApiSchema, build_schema};
 pub use http::{app, metrics_app};
 pub use metrics::Metrics;
+pub use scoring::ScoringPatience;
 pub use state::{ApiOptions, ApiState};
 pub use tokens::TokenKeys;

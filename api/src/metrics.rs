@@ -4,6 +4,7 @@
 //! label would let anybody fill the memory of whoever collects them.
 
 mod resolvers;
+mod scoring;
 mod text;
 
 use std::{
@@ -35,6 +36,7 @@ pub struct Metrics {
     loader_seconds: HistogramVec,
     subscriptions: IntGauge,
     answers: IntCounter,
+    pub(crate) scoring: scoring::ScoringMetrics,
     store: Mutex<text::StoreMetrics>,
 }
 
@@ -104,6 +106,7 @@ impl Metrics {
         for collector in collectors {
             registry.register(collector)?;
         }
+        let scoring = scoring::ScoringMetrics::registered(&registry)?;
         let store = Mutex::new(text::StoreMetrics::registered(&registry)?);
         Ok(Arc::new(Self {
             registry,
@@ -116,6 +119,7 @@ impl Metrics {
             loader_seconds,
             subscriptions,
             answers,
+            scoring,
             store,
         }))
     }

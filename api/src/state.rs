@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use nunatak_store::Store;
 
-use crate::{Metrics, TokenKeys, Trust};
+use crate::{Metrics, ScoringPatience, TokenKeys, Trust};
 
 /// Everything that a request may need; cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct ApiOptions {
     pub allowed_origins: Vec<String>,
     /// Which documents may run. Have it checked against the schema before serving ([`Trust::check`]).
     pub trust: Trust,
+    /// How long runners that score at once are waited for.
+    pub scoring: ScoringPatience,
     /// Where to count what is done; nowhere unless set.
     pub metrics: Option<Arc<Metrics>>,
 }
@@ -55,6 +57,7 @@ impl Default for ApiOptions {
             max_since: 1000,
             allowed_origins: Vec::new(),
             trust: Trust::Off,
+            scoring: ScoringPatience::default(),
             metrics: None,
         }
     }

@@ -1,10 +1,11 @@
-//! Signed, short-lived tokens: access tokens of sessions and the tokens of running jobs.
+//! Signed, short-lived tokens: access tokens of sessions, the tokens of running jobs, and those with which a runner that
+//! scores loads a version's file.
 
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use nunatak_authz::Actor;
-use nunatak_domain::{JobId, ProjectId, Timestamp, UserId};
+use nunatak_domain::{JobId, ProjectId, Timestamp, UserId, VersionId};
 use serde::{Deserialize, Serialize};
 
 /// The installation's signing secret, ready for use.
@@ -26,6 +27,8 @@ struct Claims {
     exp: i64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     job: Option<JobClaims>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    file: Option<FileClaims>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,11 +38,19 @@ struct JobClaims {
     project: ProjectId,
 }
 
+/// A version whose file may be loaded.
+#[derive(Debug, Serialize, Deserialize)]
+struct FileClaims {
+    version: VersionId,
+    project: ProjectId,
+}
+
 /// What a valid token says; a session's user must still be looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
     Session(UserId),
-    Job(Actor),
+    /// A runner's, for one job or one file.
+    Runner(Actor),
 }
 
 /// Why a token does not count.
@@ -66,7 +77,7 @@ impl TokenKeys {
         now: Timestamp,
         lifetime: Duration,
     ) -> Result<String, jsonwebtoken::errors::Error> {
-        self.encode(&Claims { sub: user, exp: expiry(now, lifetime), job: None })
+        self.encode(&Claims { sub: user, exp: expiry(now, lifetime), job: None, file: None })
     }
 
     /// A token with which a runner works on this attempt of this job, on behalf of who submitted it.
@@ -81,7 +92,22 @@ impl TokenKeys {
         lifetime: Duration,
     ) -> Result<String, jsonwebtoken::errors::Error> {
         let job = Some(JobClaims { id, attempt, project });
-        self.encode(&Claims { sub: on_behalf_of, exp: expiry(now, lifetime), job })
+        self.encode(&Claims { sub: on_behalf_of, exp: expiry(now, lifetime), job, file: None })
+    }
+
+    /// A token with which a runner loads the file of this version, on behalf of who has rows scored.
+    ///
+    /// # Errors
+    /// When signing fails, which the algorithm rules out.
+    pub fn file_token(
+        &self,
+        (version, project): (VersionId, ProjectId),
+        on_behalf_of: UserId,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let file = Some(FileClaims { version, project });
+        self.encode(&Claims { sub: on_behalf_of, exp: expiry(now, lifetime), job: None, file })
     }
 
     fn encode(&self, claims: &Claims) -> Result<String, jsonwebtoken::errors::Error> {
@@ -99,11 +125,16 @@ impl TokenKeys {
         if claims.exp <= now.micros() / 1_000_000 {
             return Err(TokenError::Expired);
         }
-        Ok(match claims.job {
-            None => Verified::Session(claims.sub),
-            Some(JobClaims { id, attempt, project }) => {
-                Verified::Job(Actor::Job { id, attempt, project, on_behalf_of: claims.sub })
+        let on_behalf_of = claims.sub;
+        Ok(match (claims.job, claims.file) {
+            (None, None) => Verified::Session(on_behalf_of),
+            (Some(JobClaims { id, attempt, project }), None) => {
+                Verified::Runner(Actor::Job { id, attempt, project, on_behalf_of })
             }
+            (None, Some(FileClaims { version, project })) => {
+                Verified::Runner(Actor::Scorer { version, project, on_behalf_of })
+            }
+            (Some(_), Some(_)) => return Err(TokenError::Invalid),
         })
     }
 }

@@ -10,7 +10,7 @@ use nunatak_store::{
     Store,
     identity::{NewApiToken, NewUser, UserRecord},
 };
-use nunatak_worker::{Worker, WorkerOptions};
+use nunatak_worker::{ScoringOptions, Worker, WorkerOptions};
 
 use crate::{settings::Settings, shutdown};
 
@@ -39,6 +39,45 @@ pub(crate) struct RunnerArgs {
     /// Where datasets and artefacts are kept between jobs [default: nunatak-runner in the temporary directory].
     #[arg(long)]
     cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    scoring: ScoringArgs,
+}
+
+/// Scoring rows at once.
+#[derive(Args, Debug)]
+struct ScoringArgs {
+    /// Score rows at once for the server, and listen for it here, `10.0.0.7:9470`; port 0 takes a free one. Needs a
+    /// token of an administrator's account, such as `nunatak token create --runner` makes.
+    #[arg(long)]
+    scoring_address: Option<String>,
+    /// How the server reaches that address, where it is not the address itself: `http://gpu-3:9470`.
+    #[arg(long, requires = "scoring_address")]
+    scoring_url: Option<String>,
+    /// How many bytes of models are kept in memory to score with, by the sizes of their files.
+    #[arg(long, default_value_t = 1 << 30)]
+    model_cache_bytes: u64,
+    /// Threads that score; 0 is one for each core.
+    #[arg(long, default_value_t = 0)]
+    scoring_threads: usize,
+}
+
+impl ScoringArgs {
+    fn options(self) -> Option<ScoringOptions> {
+        let options = ScoringOptions::new(self.scoring_address?, random_secret());
+        Some(ScoringOptions {
+            url: self.scoring_url,
+            model_cache_bytes: self.model_cache_bytes,
+            threads: self.scoring_threads,
+            ..options
+        })
+    }
+}
+
+/// What the server shows when it calls, new at each start.
+fn random_secret() -> String {
+    let mut bytes = [0_u8; 32];
+    rand::RngCore::fill_bytes(&mut rand::rngs::OsRng, &mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) async fn run(args: RunnerArgs) -> anyhow::Result<()> {
@@ -47,6 +86,7 @@ pub(crate) async fn run(args: RunnerArgs) -> anyhow::Result<()> {
     options.labels = args.labels;
     options.concurrency = args.concurrency.max(1);
     options.drain = DRAIN;
+    options.scoring = args.scoring.options();
     let client = Client::new(&args.server_url, Some(&args.token)).context("the server's URL is not one")?;
     tracing::info!(server.url = %args.server_url, runner.name = %options.name, "looking for jobs");
     Worker { client, detectors: nunatak_linfa::all(), options }.run(shutdown::requested()).await
@@ -66,6 +106,9 @@ pub(crate) async fn embedded(store: &Store, settings: &Settings, url: &str) -> a
     );
     options.concurrency = settings.runner_concurrency.max(1);
     options.drain = DRAIN;
+    // On loopback: nobody but this server needs to reach it.
+    let scoring = ScoringOptions::new("127.0.0.1:0", random_secret());
+    options.scoring = Some(ScoringOptions { model_cache_bytes: settings.model_cache_bytes, ..scoring });
     let client = Client::new(url, Some(&token))?;
     Ok(Worker { client, detectors: nunatak_linfa::all(), options })
 }

@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub runner_embedded: bool,
     /// Jobs that the embedded runner works on at once.
     pub runner_concurrency: usize,
+    /// Bytes of models that it keeps in memory to score rows at once.
+    pub model_cache_bytes: u64,
     pub lease_seconds: u64,
     /// How often files that nothing refers to are removed; 0 never does.
     pub gc_interval_minutes: u64,
@@ -68,6 +70,7 @@ impl Default for Settings {
             max_connections: 16,
             runner_embedded: true,
             runner_concurrency: 1,
+            model_cache_bytes: 1 << 30,
             lease_seconds: 30,
             gc_interval_minutes: 60,
             gc_grace_hours: 24,
@@ -112,6 +115,10 @@ pub(crate) struct SettingFlags {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runner_concurrency: Option<usize>,
+    /// Bytes of models that the embedded runner keeps in memory to score rows at once [default: 1 GiB].
+    #[arg(long)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_cache_bytes: Option<u64>,
     /// Seconds without a heartbeat after which a job goes to another runner [default: 30].
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]

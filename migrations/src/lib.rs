@@ -12,6 +12,7 @@ mod m0005_logging;
 mod m0006_statistics;
 mod m0007_run;
 mod m0009_sweeps;
+mod m0011_scoring;
 
 use sea_orm_migration::prelude::*;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_statistics::Migration),
             Box::new(m0007_run::Migration),
             Box::new(m0009_sweeps::Migration),
+            Box::new(m0011_scoring::Migration),
         ]
     }
 }

@@ -26,6 +26,7 @@ mod model;
 mod prediction;
 mod project;
 mod runner;
+mod score;
 mod sweep;
 mod tag;
 mod upload;
@@ -35,7 +36,7 @@ mod workspace;
 
 use async_graphql::{MergedObject, MergedSubscription, Schema};
 
-use crate::ApiState;
+use crate::{ApiState, scoring::ScoringRunners};
 
 /// Everything that can be read.
 #[derive(MergedObject, Default, Debug)]
@@ -60,6 +61,7 @@ pub struct Query(
     facet::FacetQuery,
     version::CompareQuery,
     tag::TagQuery,
+    score::ScoreQuery,
 );
 
 /// Everything that can be changed. Expected outcomes are in the payload's `userErrors`; faults are in `errors`.
@@ -99,6 +101,7 @@ pub type ApiSchema = Schema<Query, Mutation, Subscription>;
 pub fn build_schema(state: &ApiState) -> ApiSchema {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .data(state.clone())
+        .data(ScoringRunners::new(&state.store, &state.options))
         .limit_depth(state.options.max_depth)
         .limit_complexity(state.options.max_complexity)
         .limit_directives(5)

@@ -59,6 +59,6 @@ pub async fn authenticate(state: &ApiState, credential: &Credential) -> Result<A
         Verified::Session(user) => {
             state.store.actor_of(user).await?.ok_or_else(|| refused("the account is disabled or gone"))
         }
-        Verified::Job(actor) => Ok(actor),
+        Verified::Runner(actor) => Ok(actor),
     }
 }

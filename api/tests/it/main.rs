@@ -18,6 +18,7 @@ mod plain;
 mod replicas;
 mod running;
 mod schema;
+mod scoring;
 mod series;
 mod since;
 mod slow_log;

@@ -16,7 +16,7 @@ async fn measured() -> (TestApp, Arc<Metrics>) {
     (TestApp::with_options(options).await, metrics)
 }
 
-async fn read(app: &TestApp, metrics: &Arc<Metrics>) -> String {
+pub(crate) async fn read(app: &TestApp, metrics: &Arc<Metrics>) -> String {
     let endpoint = metrics_app(metrics.clone(), app.state.store.clone());
     let request = Request::builder().method(Method::GET).uri_str("/metrics").finish();
     let answer = endpoint.get_response(request).await;

@@ -11,27 +11,32 @@ use serde_json::{Value, json};
 use crate::processes::{Process, eventually, runner, server, signed_in};
 
 /// A server with a runner, and an administrator's session in a project.
-struct World {
+pub(crate) struct World {
     client: Client,
     token: String,
-    project: String,
-    _processes: [Process; 2],
-    _db: TestDb,
+    pub(crate) project: String,
+    _processes: Vec<Process>,
+    pub(crate) db: TestDb,
 }
 
 impl World {
     async fn new() -> Self {
         let db = TestDb::fresh().await;
         let (server, url) = server(&db);
-        let client = signed_in(&db, &url).await;
         let runner = runner(&db, &url, "one");
-        let session = Client::new(&url, None).unwrap().login("ada", crate::processes::PASSWORD).await.unwrap();
-        let workspace = client.create_workspace("Plant", "").await.unwrap();
-        let project = client.create_project(&workspace, "Presses", "").await.unwrap();
-        Self { client, token: session.access_token, project, _processes: [server, runner], _db: db }
+        Self::at(db, &url, vec![server, runner]).await
     }
 
-    async fn dataset(&self, name: &str, csv: String, label: Option<&str>) -> String {
+    /// On a server that serves at `url`.
+    pub(crate) async fn at(db: TestDb, url: &str, processes: Vec<Process>) -> Self {
+        let client = signed_in(&db, url).await;
+        let session = Client::new(url, None).unwrap().login("ada", crate::processes::PASSWORD).await.unwrap();
+        let workspace = client.create_workspace("Plant", "").await.unwrap();
+        let project = client.create_project(&workspace, "Presses", "").await.unwrap();
+        Self { client, token: session.access_token, project, _processes: processes, db }
+    }
+
+    pub(crate) async fn dataset(&self, name: &str, csv: String, label: Option<&str>) -> String {
         let upload = self.client.upload(&self.project, csv.into_bytes(), "rows.csv").await.unwrap();
         let input = CreateDatasetInput {
             project: self.project.clone(),
@@ -46,7 +51,7 @@ impl World {
     }
 
     /// Trains and gives the version's id.
-    async fn train(&self, detector: &str, dataset: &str, hyperparameters: Value) -> String {
+    pub(crate) async fn train(&self, detector: &str, dataset: &str, hyperparameters: Value) -> String {
         let input = TrainModelInput {
             hyperparameters: Some(hyperparameters),
             ..TrainModelInput::new(&self.project, detector, detector, dataset)
@@ -58,7 +63,7 @@ impl World {
     }
 
     /// Predicts and gives the prediction.
-    async fn predict(&self, version: &str, dataset: &str) -> Value {
+    pub(crate) async fn predict(&self, version: &str, dataset: &str) -> Value {
         let job = self.client.predict(version, dataset).await.unwrap();
         assert_eq!(self.ended(&job).await.status, JobStatus::Succeeded, "{:?}", self.ended(&job).await);
         let query = "query($id: ID!) { job(id: $id) { prediction { threshold anomalyCount metrics { key value }
@@ -71,13 +76,13 @@ impl World {
         eventually("the end of the job", state).await
     }
 
-    async fn ask(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Value {
         let answer = self.answer(query, variables).await;
         assert!(answer["errors"].is_null(), "{answer}");
         answer["data"].clone()
     }
 
-    async fn answer(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn answer(&self, query: &str, variables: Value) -> Value {
         let request = reqwest::Client::new().post(format!("{}/graphql", self.client.base_url().trim_end_matches('/')));
         let request = request.bearer_auth(&self.token).json(&json!({ "query": query, "variables": variables }));
         request.send().await.unwrap().json().await.unwrap()

@@ -4,5 +4,6 @@ mod demo;
 mod detect;
 mod processes;
 mod readme;
+mod scoring;
 mod sweep;
 mod takeover;

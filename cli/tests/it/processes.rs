@@ -75,9 +75,17 @@ pub(crate) fn serve(mut command: Command) -> (Process, String) {
 
 /// A runner process for the server at `url`.
 pub(crate) fn runner(db: &TestDb, url: &str, name: &str) -> Process {
+    runner_with(db, url, name, &[])
+}
+
+/// The same with further arguments.
+pub(crate) fn runner_with(db: &TestDb, url: &str, name: &str, arguments: &[&str]) -> Process {
     let token = output(nunatak(db).args(["token", "create", "--runner", "--name", name]));
     let mut command = nunatak(db);
-    command.args(["runner", "--name", name, "--server-url", url, "--cache-dir"]).arg(cache(db.dir.path(), name));
+    command
+        .args(["runner", "--name", name, "--server-url", url, "--cache-dir"])
+        .arg(cache(db.dir.path(), name))
+        .args(arguments);
     Process(command.env("NUNATAK_TOKEN", token).stderr(Stdio::null()).spawn().expect("the runner starts"))
 }
 

@@ -36,6 +36,8 @@ actions! {
     WriteDatasets "dataset:write";
     DeleteDatasets "dataset:delete";
     ReadVersions "version:read";
+    /// Rows scored at once, of which nothing is kept.
+    Score "version:score";
     /// Versions marked private by somebody else.
     ReadPrivateVersions "version:read-private";
     LogVersions "version:log";
@@ -56,6 +58,8 @@ actions! {
     /// Heartbeat, progress, complete, fail: with the job's own token only.
     ReportJob "job:report";
     RegisterRunner "runner:register";
+    /// State an address that the server calls to have rows scored.
+    OfferScoring "runner:offer-scoring";
     ReadPredictions "prediction:read";
     ReadAudit "audit:read";
 }

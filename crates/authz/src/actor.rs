@@ -1,4 +1,4 @@
-use nunatak_domain::{ApiTokenId, JobId, ProjectId, TokenScope, UserId};
+use nunatak_domain::{ApiTokenId, JobId, ProjectId, TokenScope, UserId, VersionId};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub enum Actor {
         project: ProjectId,
         on_behalf_of: UserId,
     },
+    /// A runner that loads the file of one version, in order to score rows with it at once.
+    Scorer {
+        version: VersionId,
+        project: ProjectId,
+        on_behalf_of: UserId,
+    },
 }
 
 impl Actor {
@@ -28,7 +34,7 @@ impl Actor {
         match self {
             Self::Anonymous => None,
             Self::User { id, .. } => Some(*id),
-            Self::Job { on_behalf_of, .. } => Some(*on_behalf_of),
+            Self::Job { on_behalf_of, .. } | Self::Scorer { on_behalf_of, .. } => Some(*on_behalf_of),
         }
     }
 

@@ -59,7 +59,7 @@ struct Policy {
 }
 
 /// Who is no member of anything.
-const OTHERS: [&str; 3] = ["admin", "user", "job"];
+const OTHERS: [&str; 4] = ["admin", "user", "job", "scorer"];
 
 impl std::fmt::Debug for Authorizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -99,7 +99,7 @@ impl Authorizer {
         Ok(Permit { action, scope, user, token: actor.token_id(), actor: actor.clone() })
     }
 
-    /// Whether the policy lets `subject` (a role's word, `admin`, `user` or `job`) do `action`.
+    /// Whether the policy lets `subject` (a role's word, `admin`, `user`, `job` or `scorer`) do `action`.
     #[must_use]
     pub fn allows(&self, subject: &str, action: Action) -> bool {
         let Policy { enforcer, answers } = &*self.0;
@@ -112,7 +112,8 @@ fn subject(actor: &Actor, scope: Scope) -> Option<&'static str> {
     match (actor, scope) {
         (Actor::Anonymous, _) => None,
         (Actor::Job { project, .. }, Scope::Project { id, .. }) => (*project == id).then_some("job"),
-        (Actor::Job { .. }, _) => None,
+        (Actor::Scorer { project, .. }, Scope::Project { id, .. }) => (*project == id).then_some("scorer"),
+        (Actor::Job { .. } | Actor::Scorer { .. }, _) => None,
         (Actor::User { is_admin: true, .. }, _) => Some("admin"),
         (Actor::User { .. }, Scope::Instance) => Some("user"),
         (Actor::User { .. }, Scope::Workspace { role, .. } | Scope::Project { role, .. }) => role.map(Role::word),
@@ -129,10 +130,11 @@ fn scope_needed(action: Action) -> TokenScope {
         | Action::ReadDatasets
         | Action::ReadVersions
         | Action::ReadPrivateVersions
+        | Action::Score
         | Action::ReadJobs
         | Action::ReadPredictions
         | Action::ReadAudit => TokenScope::Read,
-        Action::RegisterRunner | Action::ExecuteJobs => TokenScope::Runner,
+        Action::RegisterRunner | Action::OfferScoring | Action::ExecuteJobs => TokenScope::Runner,
         _ => TokenScope::Write,
     }
 }
@@ -225,7 +227,10 @@ impl Authorizer {
             Actor::Job { project, on_behalf_of, .. } if self.allows("job", action) => {
                 Reach::Project { id: *project, user: *on_behalf_of }
             }
-            Actor::Job { .. } => Reach::Nothing,
+            Actor::Scorer { project, on_behalf_of, .. } if self.allows("scorer", action) => {
+                Reach::Project { id: *project, user: *on_behalf_of }
+            }
+            Actor::Job { .. } | Actor::Scorer { .. } => Reach::Nothing,
             Actor::User { token: Some((_, scopes)), .. }
                 if !scopes.iter().any(|&held| covers(held, scope_needed(action))) =>
             {

@@ -1,7 +1,7 @@
 //! The whole policy as one table that a reviewer sees change.
 
 use nunatak_authz::{Action, Actor, Authorizer, Reach, Scope};
-use nunatak_domain::{ApiTokenId, JobId, ProjectId, Role, Timestamp, TokenScope, UserId, WorkspaceId};
+use nunatak_domain::{ApiTokenId, JobId, ProjectId, Role, Timestamp, TokenScope, UserId, VersionId, WorkspaceId};
 
 const SUBJECTS: [&str; 8] = ["user", "guest", "reporter", "developer", "maintainer", "owner", "admin", "job"];
 
@@ -79,4 +79,28 @@ async fn strangers_and_jobs_stay_outside() {
         };
         assert!(authorizer.permit(&elsewhere, action, project(Some(Role::Owner))).is_err(), "{action}");
     }
+}
+
+#[tokio::test]
+async fn a_runner_that_scores_may_load_a_file_and_do_nothing_else() {
+    let authorizer = Authorizer::load().await.unwrap();
+    let id = ProjectId::new(now());
+    let scorer = Actor::Scorer { version: VersionId::new(now()), project: id, on_behalf_of: UserId::new(now()) };
+    let here = Scope::Project { id, row: 1, workspace: WorkspaceId::new(now()), role: Some(Role::Owner) };
+    for &action in Action::ALL {
+        let may = action == Action::Download;
+        assert_eq!(authorizer.permit(&scorer, action, here).is_ok(), may, "{action}");
+        assert_eq!(authorizer.reach(&scorer, action) != Reach::Nothing, may, "{action}");
+        assert!(authorizer.permit(&scorer, action, project(Some(Role::Owner))).is_err(), "{action}");
+    }
+}
+
+#[tokio::test]
+async fn scoring_needs_no_more_than_a_token_that_reads() {
+    let authorizer = Authorizer::load().await.unwrap();
+    let reader = user(false, Some(vec![TokenScope::Read]));
+    assert!(authorizer.permit(&reader, Action::Score, project(Some(Role::Reporter))).is_ok());
+    assert!(authorizer.permit(&reader, Action::Score, project(Some(Role::Guest))).is_err());
+    assert!(authorizer.permit(&user(false, None), Action::OfferScoring, Scope::Instance).is_err());
+    assert!(authorizer.permit(&user(true, None), Action::OfferScoring, Scope::Instance).is_ok());
 }

@@ -38,6 +38,7 @@ pub mod models;
 pub mod organisation;
 pub mod predictions;
 pub mod runners;
+pub mod scoring;
 pub mod since;
 pub mod summaries;
 pub mod sweeps;

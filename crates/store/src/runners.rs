@@ -37,6 +37,8 @@ pub struct RunnerRecord {
     pub last_seen_at: Timestamp,
     /// It has been heard of within the last three leases.
     pub online: bool,
+    /// It answers the server's calls to score rows at once.
+    pub scores: bool,
 }
 
 /// What a starting runner says of itself.
@@ -48,6 +50,23 @@ pub struct NewRunner {
     pub capacity: i32,
     /// All that it offers: what it does not name here, it does not get jobs for.
     pub detectors: Vec<NewDetector>,
+    /// Where it scores rows at once, if it does.
+    pub scoring: Option<ScoringOffer>,
+}
+
+/// Where a runner scores rows at once, and how it knows that the server asks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ScoringOffer {
+    /// `http://` or `https://`, without user, query and fragment.
+    pub url: String,
+    /// The server sends it with every call. Kept as it is, because it has to be sent; never shown.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for ScoringOffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScoringOffer").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 const MAX_DETECTORS: usize = 200;
@@ -96,6 +115,7 @@ impl Store {
             registered_at: Timestamp::from_micros(row.registered_at),
             last_seen_at: Timestamp::from_micros(row.last_seen_at),
             online: row.last_seen_at >= self.online_since().micros(),
+            scores: row.scoring_url.is_some(),
         })
     }
 
@@ -107,9 +127,13 @@ impl Store {
     /// Registers a runner under its name, or brings it up to date, together with its detectors.
     ///
     /// # Errors
-    /// Problems with a detector or label at its place, `CONFLICT` for a detector that is registered otherwise.
+    /// Problems with a detector or label at its place, `CONFLICT` for a detector that is registered otherwise;
+    /// [`StoreError::Denied`] for an offer to score by somebody who may not make the server call an address.
     pub async fn register_runner(&self, permit: &Permit, new: &NewRunner) -> Result<RunnerRecord, StoreError> {
         scope::require(permit, Action::RegisterRunner)?;
+        if new.scoring.is_some() {
+            self.permit(permit.actor(), Action::OfferScoring)?;
+        }
         new.check()?;
         let now = self.now();
         let txn = self.0.db.begin().await?;
@@ -123,6 +147,8 @@ impl Store {
             capacity: Set(new.capacity),
             draining: Set(false),
             started_at: Set(self.lease_now().micros()),
+            scoring_url: Set(new.scoring.as_ref().map(|offer| offer.url.clone())),
+            scoring_secret: Set(new.scoring.as_ref().map(|offer| offer.secret.clone())),
         };
         let again = OnConflict::columns([runners::Column::UserId, runners::Column::Name])
             .update_columns([
@@ -131,6 +157,8 @@ impl Store {
                 runners::Column::Capacity,
                 runners::Column::Draining,
                 runners::Column::StartedAt,
+                runners::Column::ScoringUrl,
+                runners::Column::ScoringSecret,
             ])
             .to_owned();
         runners::Entity::insert(row).on_conflict(again).exec_without_returning(&txn).await?;

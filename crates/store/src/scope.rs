@@ -177,7 +177,7 @@ impl Store {
     ) -> Result<Option<(i64, WorkspaceId, Option<Role>)>, StoreError> {
         let user: Option<Uuid> = match actor {
             Actor::User { id, .. } => Some(id.0),
-            Actor::Anonymous | Actor::Job { .. } => None,
+            Actor::Anonymous | Actor::Job { .. } | Actor::Scorer { .. } => None,
         };
         let db = self.0.db.read();
         // Not by the view `project_access`: what it asks besides is asked here, and planning it takes longer.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use nunatak_client::runner::{DetectorInput, InputKind, RegisterRunnerInput, Registration};
+use nunatak_client::runner::{DetectorInput, InputKind, RegisterRunnerInput, Registration, ScoringOfferInput};
 use nunatak_client::{Backoff, Client, ClientError};
 use nunatak_detector::Detector;
 
 use crate::WorkerOptions;
+use crate::scoring::Offer;
 
 /// Registers, and keeps trying while the server is not there.
 ///
@@ -17,12 +18,14 @@ pub(crate) async fn register(
     client: &Client,
     options: &WorkerOptions,
     detectors: &[Box<dyn Detector>],
+    offer: Option<&Offer>,
 ) -> anyhow::Result<Registration> {
     let input = RegisterRunnerInput {
         name: options.name.clone(),
         labels: options.labels.clone(),
         capacity: i64::try_from(options.concurrency.max(1)).unwrap_or(1000).min(1000),
         detectors: detectors.iter().map(|detector| detector_input(detector.as_ref())).collect(),
+        scoring: offer.map(|offer| ScoringOfferInput { url: offer.url.clone(), secret: offer.secret.clone() }),
     };
     // A server needs a second or two to start; after 10 s a person is looking at the log.
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));

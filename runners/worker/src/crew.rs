@@ -9,6 +9,7 @@ use nunatak_detector::Detector;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
+use crate::scoring::Offer;
 use crate::{WorkerOptions, catalogue};
 
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Crew {
     pub(crate) options: WorkerOptions,
     pub(crate) cache: Cache,
     registration: Mutex<Registration>,
+    /// Where rows are scored at once, if they are.
+    offer: Option<Offer>,
     /// Set first on shutdown: claim no more.
     pub(crate) closing: CancellationToken,
     /// Set when the drain time is over: give back what still runs.
@@ -30,6 +33,7 @@ impl Crew {
         detectors: Vec<Box<dyn Detector>>,
         options: WorkerOptions,
         registration: Registration,
+        offer: Option<Offer>,
     ) -> anyhow::Result<Self> {
         let cache = Cache::open(&options.cache_dir, options.cache_max_bytes)
             .with_context(|| format!("cannot use the cache directory {}", options.cache_dir.display()))?;
@@ -39,6 +43,7 @@ impl Crew {
             options,
             cache,
             registration: Mutex::new(registration),
+            offer,
             closing: CancellationToken::new(),
             give_up: CancellationToken::new(),
         })
@@ -50,7 +55,8 @@ impl Crew {
 
     /// For a server that no longer knows this runner: its database was replaced.
     pub(crate) async fn register_again(&self) -> anyhow::Result<()> {
-        let registration = catalogue::register(&self.client, &self.options, &self.detectors).await?;
+        let offer = self.offer.as_ref();
+        let registration = catalogue::register(&self.client, &self.options, &self.detectors, offer).await?;
         *self.registration.lock().unwrap_or_else(PoisonError::into_inner) = registration;
         Ok(())
     }

@@ -7,6 +7,8 @@
 //! progress. Whatever ends an attempt early is a [`stop`] reason; whatever goes wrong is a [`failure`] that says whether
 //! another runner should try.
 //!
+//! Beside the jobs a worker may score rows at once, for the server's `score`: [`scoring`].
+//!
 //! # Adding a kind of job
 //! Give it a file in `jobs/` that ends in the input of `completeJob`, and an arm in `attempt.rs`.
 
@@ -24,8 +26,9 @@ mod options;
 mod progress;
 mod results;
 mod scores;
+mod scoring;
 mod stop;
 mod worker;
 
-pub use options::WorkerOptions;
+pub use options::{ScoringOptions, WorkerOptions};
 pub use worker::Worker;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use nunatak_client::Client;
 use nunatak_detector::Detector;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::claims::claim_jobs;
 use crate::crew::Crew;
+use crate::scoring::{self, Door};
 use crate::{WorkerOptions, catalogue};
 
 /// How long jobs that were told to stop may take to give themselves back. A detector looks at its cancel flag once an
@@ -39,12 +40,19 @@ impl Worker {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { client, detectors, options } = self;
         tokio::pin!(shutdown);
+        // Open before the server hears of it.
+        let door = match &options.scoring {
+            Some(scoring) => Some(Door::open(scoring).await?),
+            None => None,
+        };
+        let offer = door.as_ref().map(|door| door.offer.clone());
         let registration = tokio::select! {
             () = &mut shutdown => return Ok(()),
-            registration = catalogue::register(&client, &options, &detectors) => registration?,
+            registration = catalogue::register(&client, &options, &detectors, offer.as_ref()) => registration?,
         };
         let (concurrency, drain) = (options.concurrency.max(1), options.drain);
-        let crew = Arc::new(Crew::new(client, detectors, options, registration)?);
+        let crew = Arc::new(Crew::new(client, detectors, options, registration, offer)?);
+        let scoring = door.map(|door| tokio::spawn(scoring::serve(door, Arc::clone(&crew))));
 
         let mut loops = JoinSet::new();
         for _ in 0..concurrency {
@@ -64,6 +72,9 @@ impl Worker {
                 tokio::time::timeout(GIVE_BACK, all(&mut loops)).await.unwrap_or(Ok(()))
             }
         };
+        if let Some(Err(error)) = scoring_ended(scoring).await {
+            tracing::error!(%error, "scoring at once broke");
+        }
         early.and(drained)
     }
 }
@@ -74,6 +85,14 @@ async fn say_goodbye(crew: &Crew) {
     let told = tokio::time::timeout(GOODBYE, crew.client.drain_runner(&runner)).await;
     if !matches!(told, Ok(Ok(()))) {
         tracing::debug!("the server could not be told that this runner ends");
+    }
+}
+
+/// Scoring ends by itself when the worker closes.
+async fn scoring_ended(scoring: Option<JoinHandle<()>>) -> Option<Result<(), JoinError>> {
+    match scoring {
+        Some(scoring) => Some(scoring.await),
+        None => None,
     }
 }
 

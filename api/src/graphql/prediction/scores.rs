@@ -10,7 +10,7 @@ use super::super::scalars::Int64;
 /// One row's score.
 #[derive(SimpleObject, Debug, Clone)]
 pub struct Score {
-    /// From 0, in the dataset's order.
+    /// From 0, in the order of the dataset or of the rows that were sent.
     pub row_index: Int64,
     /// Higher is more anomalous.
     pub score: f64,

@@ -1,7 +1,11 @@
 use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use nunatak_authz::Action;
-use nunatak_domain::Name;
-use nunatak_store::{StoreError, detectors::NewDetector, runners::NewRunner};
+use nunatak_domain::{Name, Problem};
+use nunatak_store::{
+    StoreError,
+    detectors::NewDetector,
+    runners::{NewRunner, ScoringOffer},
+};
 use serde_json::Value;
 
 use super::{
@@ -48,6 +52,35 @@ impl From<DetectorInput> for NewDetector {
     }
 }
 
+/// Where a runner scores rows at once, by the protocol in `docs/runner-protocol.md`. The server calls that address, so
+/// only administrators' runners may state one.
+#[derive(InputObject)]
+pub struct ScoringOfferInput {
+    /// As the server reaches it, `http://10.0.0.7:9470`: http or https, without user, query and fragment.
+    url: String,
+    /// 32 to 200 letters, digits, `-` and `_`, random and new at each start: the server sends it with every call, as
+    /// `Authorization: Bearer …`.
+    secret: String,
+}
+
+impl std::fmt::Debug for ScoringOfferInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScoringOfferInput").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl ScoringOfferInput {
+    fn checked(self) -> Result<ScoringOffer, Problem> {
+        let url = crate::scoring::check_url(&self.url).map_err(|problem| problem.at("url").at("scoring"))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if !(32..=200).contains(&self.secret.len()) || !self.secret.chars().all(plain) {
+            let message = "a secret has 32 to 200 letters, digits, `-` and `_`";
+            return Err(Problem::new("INVALID_INPUT", message).at("secret").at("scoring"));
+        }
+        Ok(ScoringOffer { url, secret: self.secret })
+    }
+}
+
 /// A starting runner.
 #[derive(InputObject, Debug)]
 pub struct RegisterRunnerInput {
@@ -61,6 +94,8 @@ pub struct RegisterRunnerInput {
     capacity: i32,
     /// All that it offers; what was registered before and is not here, it offers no more.
     detectors: Vec<DetectorInput>,
+    /// Where it scores rows at once; it offers none where this is left out.
+    scoring: Option<ScoringOfferInput>,
 }
 
 /// What `registerRunner` made, and how often to report.
@@ -107,12 +142,9 @@ impl RunnerMutation {
             let permit = ctx.permit(Action::RegisterRunner)?;
             let name = Name::parse(&input.name).map_err(|problem| problem.at("name"))?;
             let detectors = input.detectors.into_iter().map(Into::into).collect();
-            ctx.store()
-                .register_runner(
-                    &permit,
-                    &NewRunner { name, labels: input.labels, capacity: input.capacity, detectors },
-                )
-                .await
+            let scoring = input.scoring.map(ScoringOfferInput::checked).transpose()?;
+            let (labels, capacity) = (input.labels, input.capacity);
+            ctx.store().register_runner(&permit, &NewRunner { name, labels, capacity, detectors, scoring }).await
         }
         .await;
         let (runner, user_errors) = match registered {

@@ -66,6 +66,11 @@ impl Runner {
         self.0.capacity
     }
 
+    /// Whether it scores rows at once, for `score`.
+    async fn offers_scoring(&self) -> bool {
+        self.0.scores
+    }
+
     /// When it last registered, asked for work or reported; to about five seconds.
     async fn last_seen_at(&self) -> DateTime<Utc> {
         self.0.last_seen_at.to_utc()

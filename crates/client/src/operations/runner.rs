@@ -13,7 +13,7 @@ pub use self::complete_job::{
     TrainResultInput,
 };
 pub use self::fail_job::FailJobInput;
-pub use self::register_runner::{DetectorInput, RegisterRunnerInput};
+pub use self::register_runner::{DetectorInput, RegisterRunnerInput, ScoringOfferInput};
 pub use self::report_logs::LogLineInput;
 pub use self::report_progress::MetricInput as LiveMetricInput;
 pub use super::enums::{InputKind, JobKind, JobStatus, LogLevel, NonFinite};

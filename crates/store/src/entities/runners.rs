@@ -14,6 +14,8 @@ pub(crate) struct Model {
     pub(crate) draining: bool,
     /// When it last registered: what it claimed before is not its any more.
     pub(crate) started_at: i64,
+    pub(crate) scoring_url: Option<String>,
+    pub(crate) scoring_secret: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

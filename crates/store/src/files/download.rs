@@ -1,4 +1,5 @@
-//! Which files an actor may have. A job's token has only those that its own, running attempt names.
+//! Which files an actor may have. A job's token has only those that its own, running attempt names; that of a runner
+//! that scores at once only the file of its version.
 
 use nunatak_authz::{Action, Actor};
 use nunatak_domain::{DatasetVersionId, JobStatus, PredictionId, VersionId};
@@ -18,14 +19,13 @@ impl Store {
     /// `NotFound` without a file or for other eyes.
     pub async fn version_artifact(&self, actor: &Actor, id: VersionId) -> Result<BlobRecord, StoreError> {
         let absent = || StoreError::NotFound("artifact");
-        let seen = match named_by_job(actor, jobs::Column::VersionRow) {
-            Some(named) => Condition::all()
-                .add(versions::Column::DeletedAt.is_null())
-                .add(versions::Column::RowId.in_subquery(named)),
-            None => {
-                let reach = self.authorizer().reach(actor, Action::Download);
-                scope::versions_visible(self, actor).add(scope::project_rows(versions::Column::ProjectRow, reach))
-            }
+        let reach = self.authorizer().reach(actor, Action::Download);
+        let within_reach = scope::project_rows(versions::Column::ProjectRow, reach);
+        let there = Condition::all().add(versions::Column::DeletedAt.is_null());
+        let seen = match (actor, named_by_job(actor, jobs::Column::VersionRow)) {
+            (Actor::Scorer { version, .. }, _) => there.add(versions::Column::Id.eq(version.0)).add(within_reach),
+            (_, Some(named)) => there.add(versions::Column::RowId.in_subquery(named)),
+            (_, None) => scope::versions_visible(self, actor).add(within_reach),
         };
         let select = versions::Entity::find().filter(versions::Column::Id.eq(id.0)).filter(seen);
         let row = select.one(self.0.db.read()).await?.ok_or_else(absent)?;

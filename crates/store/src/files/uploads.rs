@@ -232,7 +232,7 @@ fn own(store: &Store, actor: &Actor) -> Condition {
 fn job_of(actor: &Actor) -> Option<JobId> {
     match actor {
         Actor::Job { id, .. } => Some(*id),
-        Actor::Anonymous | Actor::User { .. } => None,
+        Actor::Anonymous | Actor::User { .. } | Actor::Scorer { .. } => None,
     }
 }
 

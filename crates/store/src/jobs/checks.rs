@@ -14,18 +14,18 @@ use crate::{
 
 /// What a version expects of one column.
 #[derive(Debug, Deserialize)]
-struct InputColumn {
-    name: String,
+pub(crate) struct InputColumn {
+    pub(crate) name: String,
     /// `number` unless it says `category`.
     #[serde(rename = "type", default)]
     kind: String,
     /// Whether its values may be missing.
     #[serde(default)]
-    nullable: bool,
+    pub(crate) nullable: bool,
 }
 
 impl InputColumn {
-    fn is_category(&self) -> bool {
+    pub(crate) fn is_category(&self) -> bool {
         self.kind == "category"
     }
 }
@@ -168,7 +168,7 @@ pub(super) fn matches_schema(
     Err(Problem::new("INPUT_SCHEMA", message).at("dataset").into())
 }
 
-fn listed(names: &BTreeSet<&str>) -> String {
+pub(crate) fn listed(names: &BTreeSet<&str>) -> String {
     let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(SHOWN) {
         0 => shown,

@@ -99,7 +99,9 @@ impl Store {
             }
             (Actor::User { .. }, reach) => Ok(reach),
             (Actor::Anonymous, _) => Err(Denied { action, needs: None, anonymous: true }.into()),
-            (Actor::Job { .. }, _) => Err(Denied { action, needs: None, anonymous: false }.into()),
+            (Actor::Job { .. } | Actor::Scorer { .. }, _) => {
+                Err(Denied { action, needs: None, anonymous: false }.into())
+            }
         }
     }
 

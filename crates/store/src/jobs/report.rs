@@ -56,7 +56,7 @@ impl Attempt {
             Actor::Job { id, attempt, .. } => {
                 Ok(Self { job: *id, number: *attempt, project: scope::project_of(permit)? })
             }
-            Actor::Anonymous | Actor::User { .. } => Err(StoreError::NotFound("job")),
+            Actor::Anonymous | Actor::User { .. } | Actor::Scorer { .. } => Err(StoreError::NotFound("job")),
         }
     }
 

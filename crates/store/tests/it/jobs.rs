@@ -241,7 +241,7 @@ async fn claims_need_the_runner_the_role_and_the_detector() {
     // A developer's runner gets nothing: running jobs is for maintainers.
     let permit = world.store.permit(&world.dev, Action::RegisterRunner).unwrap();
     let detectors = vec![detector("isolation_forest", "1.0.0")];
-    let new = NewRunner { name: name("own"), labels: Vec::new(), capacity: 4, detectors };
+    let new = NewRunner { name: name("own"), labels: Vec::new(), capacity: 4, detectors, scoring: None };
     let own = world.store.register_runner(&permit, &new).await.unwrap().id;
     assert!(world.store.claim_job(&world.dev, own, Duration::ZERO).await.unwrap().is_none());
     // And one with another version of the detector does not get the job either.
@@ -258,7 +258,8 @@ async fn a_detector_means_one_thing() {
     world.runner("one").await;
     let mut changed = detector("isolation_forest", "1.0.0");
     changed.hyperparameter_schema = json!({"type": "object"});
-    let new = NewRunner { name: name("other"), labels: Vec::new(), capacity: 4, detectors: vec![changed] };
+    let new =
+        NewRunner { name: name("other"), labels: Vec::new(), capacity: 4, detectors: vec![changed], scoring: None };
     let other = world.store.permit(&world.dev, Action::RegisterRunner).unwrap();
     assert_eq!(code(world.store.register_runner(&other, &new).await), "CONFLICT");
     let owner = world.store.permit(&world.admin, Action::RegisterRunner).unwrap();

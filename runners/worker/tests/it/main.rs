@@ -3,5 +3,6 @@
 mod detectors;
 mod faults;
 mod happy;
+mod scoring;
 mod server;
 mod setup;

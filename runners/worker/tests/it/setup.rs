@@ -1,7 +1,7 @@
 //! A worker in front of a scripted server, and jobs for it.
 
 use nunatak_client::{Client, ClientOptions};
-use nunatak_worker::{Worker, WorkerOptions};
+use nunatak_worker::{ScoringOptions, Worker, WorkerOptions};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -29,12 +29,16 @@ impl RunningWorker {
     }
 
     pub(crate) fn start_at(server: FakeServer, drain: Duration) -> Self {
+        Self::start_with(server, drain, None)
+    }
+
+    pub(crate) fn start_with(server: FakeServer, drain: Duration, scoring: Option<ScoringOptions>) -> Self {
         let cache = TempDir::new().unwrap();
         let patience = ClientOptions { retries: 1, backoff_initial: Duration::from_millis(10), ..Default::default() };
         let worker = Worker {
             client: Client::with_options(&server.url, Some("runner-token"), patience).unwrap(),
             detectors: detectors::all(),
-            options: WorkerOptions { drain, threads_per_job: 1, ..WorkerOptions::new("test", cache.path()) },
+            options: WorkerOptions { drain, threads_per_job: 1, scoring, ..WorkerOptions::new("test", cache.path()) },
         };
         let shutdown = CancellationToken::new();
         let run = tokio::spawn(worker.run(shutdown.clone().cancelled_owned()));
@@ -79,11 +83,16 @@ impl RunningWorker {
         self.server
     }
 
-    fn serve(&self, name: &str, bytes: &[u8]) {
+    /// How the worker ends by itself.
+    pub(crate) async fn ended(self) -> anyhow::Result<()> {
+        self.run.await.unwrap()
+    }
+
+    pub(crate) fn serve(&self, name: &str, bytes: &[u8]) {
         self.server.state().files.insert(name.into(), bytes.into());
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }

@@ -19,7 +19,7 @@ impl World {
         let permit = self.store.permit(&self.admin, Action::RegisterRunner).unwrap();
         let labels = labels.iter().map(|&label| label.to_owned()).collect();
         let detectors = vec![detector("isolation_forest", "1.0.0")];
-        let new = NewRunner { name: name(runner_name), labels, capacity, detectors };
+        let new = NewRunner { name: name(runner_name), labels, capacity, detectors, scoring: None };
         self.store.register_runner(&permit, &new).await.unwrap().id
     }
 

@@ -124,7 +124,13 @@ impl World {
     pub(super) async fn runner(&self, runner_name: &str) -> RunnerId {
         let permit = self.store.permit(&self.admin, Action::RegisterRunner).unwrap();
         let detectors = vec![detector("isolation_forest", "1.0.0")];
-        let new = NewRunner { name: name(runner_name), labels: vec!["cpu".to_owned()], capacity: 4, detectors };
+        let new = NewRunner {
+            name: name(runner_name),
+            labels: vec!["cpu".to_owned()],
+            capacity: 4,
+            detectors,
+            scoring: None,
+        };
         self.store.register_runner(&permit, &new).await.unwrap().id
     }
 

@@ -1,0 +1,5 @@
+mod input;
+mod query;
+mod types;
+
+pub use query::ScoreQuery;

@@ -1,0 +1,2 @@
+ALTER TABLE runners DROP COLUMN scoring_secret;
+ALTER TABLE runners DROP COLUMN scoring_url;

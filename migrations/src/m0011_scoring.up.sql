@@ -1,0 +1,2 @@
+ALTER TABLE runners ADD COLUMN scoring_url {TEXT};
+ALTER TABLE runners ADD COLUMN scoring_secret {TEXT};
