@@ -23,7 +23,9 @@ mod metric;
 mod model;
 mod prediction;
 mod project;
+mod promotion;
 mod runner;
+mod schedule;
 mod tag;
 mod upload;
 mod version;
@@ -48,6 +50,7 @@ pub struct Query(
     runner::RunnerQuery,
     job::JobQuery,
     prediction::PredictionQuery,
+    schedule::ScheduleQuery,
     model::ModelQuery,
     version::VersionQuery,
     facet::FacetQuery,
@@ -67,9 +70,11 @@ pub struct Mutation(
     runner::RunnerMutation,
     job::JobMutation,
     job::JobReportMutation,
+    schedule::ScheduleMutation,
     model::ModelMutation,
     version::VersionMutation,
     alias::AliasMutation,
+    promotion::PromotionMutation,
     tag::TagMutation,
     metric::MetricMutation,
 );

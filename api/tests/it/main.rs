@@ -16,6 +16,7 @@ mod once;
 mod organisation;
 mod plain;
 mod replicas;
+mod schedules;
 mod schema;
 mod series;
 mod since;

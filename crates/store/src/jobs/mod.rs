@@ -14,6 +14,7 @@ mod claim;
 mod complete;
 mod control;
 mod hyperparameters;
+mod queue;
 mod read;
 mod report;
 mod submit;
