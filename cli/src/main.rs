@@ -7,6 +7,7 @@ mod health;
 mod logging;
 mod migrate;
 mod runner;
+mod schedules;
 mod server;
 mod settings;
 mod shutdown;

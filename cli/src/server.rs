@@ -15,7 +15,7 @@ use poem::{
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    gc, migrate, runner,
+    gc, migrate, runner, schedules,
     settings::{SettingFlags, Settings},
     shutdown,
 };
@@ -120,6 +120,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
         tokio::spawn(housekeeping(store.clone(), ended.clone())),
         tokio::spawn(collecting(store.clone(), settings.clone(), ended.clone())),
         tokio::spawn(sweeps(store.clone(), ended.clone())),
+        tokio::spawn(schedules::run(store.clone(), told(ended.clone()))),
     ];
     if let (Some(metrics), Some(address)) = (metrics, &settings.metrics_address) {
         let (acceptor, url) = listen(address).await.context("metrics_address is a host and a port")?;

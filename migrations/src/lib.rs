@@ -12,6 +12,7 @@ mod m0005_logging;
 mod m0006_statistics;
 mod m0007_run;
 mod m0009_sweeps;
+mod m0010_schedules;
 mod m0011_scoring;
 
 use sea_orm_migration::prelude::*;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_run::Migration),
             Box::new(m0009_sweeps::Migration),
             Box::new(m0011_scoring::Migration),
+            Box::new(m0010_schedules::Migration),
         ]
     }
 }

@@ -25,7 +25,9 @@ mod metric;
 mod model;
 mod prediction;
 mod project;
+mod promotion;
 mod runner;
+mod schedule;
 mod score;
 mod sweep;
 mod tag;
@@ -56,6 +58,7 @@ pub struct Query(
     sweep::SweepQuery,
     leaderboard::LeaderboardQuery,
     prediction::PredictionQuery,
+    schedule::ScheduleQuery,
     model::ModelQuery,
     version::VersionQuery,
     facet::FacetQuery,
@@ -78,9 +81,11 @@ pub struct Mutation(
     job::JobReportMutation,
     job::JobAliveMutation,
     sweep::SweepMutation,
+    schedule::ScheduleMutation,
     model::ModelMutation,
     version::VersionMutation,
     alias::AliasMutation,
+    promotion::PromotionMutation,
     tag::TagMutation,
     metric::MetricMutation,
 );

@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 use nunatak_domain::{
-    DatasetId, DatasetVersionId, DetectorId, JobId, ModelId, PredictionId, ProjectId, RunnerId, SweepId, UploadId,
-    UserId, VersionId, WorkspaceId, ids::prefix_of,
+    DatasetId, DatasetVersionId, DetectorId, JobId, ModelId, PredictionId, ProjectId, PromotionId, RunnerId,
+    ScheduleId, ScheduleRunId, SweepId, UploadId, UserId, VersionId, WorkspaceId, ids::prefix_of,
 };
 
 use super::{
@@ -15,7 +15,9 @@ use super::{
     model::Model,
     prediction::Prediction,
     project::Project,
+    promotion::Promotion,
     runner::Runner,
+    schedule::{Schedule, ScheduleRun},
     sweep::Sweep,
     upload::Upload,
     version::Version,
@@ -38,6 +40,9 @@ pub enum Node {
     Job(Job),
     Sweep(Sweep),
     Prediction(Prediction),
+    Schedule(Schedule),
+    ScheduleRun(ScheduleRun),
+    Promotion(Promotion),
     Model(Model),
     Version(Version),
 }
@@ -81,6 +86,15 @@ impl NodeQuery {
             SweepId::PREFIX => ctx.load(parse_id::<SweepId>(&id, "id")?).await?.map(|found| Node::Sweep(found.into())),
             PredictionId::PREFIX => {
                 ctx.load(parse_id::<PredictionId>(&id, "id")?).await?.map(|found| Node::Prediction(found.into()))
+            }
+            ScheduleId::PREFIX => {
+                ctx.load(parse_id::<ScheduleId>(&id, "id")?).await?.map(|found| Node::Schedule(found.into()))
+            }
+            ScheduleRunId::PREFIX => {
+                ctx.load(parse_id::<ScheduleRunId>(&id, "id")?).await?.map(|found| Node::ScheduleRun(found.into()))
+            }
+            PromotionId::PREFIX => {
+                ctx.load(parse_id::<PromotionId>(&id, "id")?).await?.map(|found| Node::Promotion(found.into()))
             }
             ModelId::PREFIX => ctx.load(parse_id::<ModelId>(&id, "id")?).await?.map(|found| Node::Model(found.into())),
             VersionId::PREFIX => {

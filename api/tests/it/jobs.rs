@@ -33,13 +33,13 @@ pub(crate) const TRAIN: &str = "mutation ($input: TrainModelInput!) { trainModel
 } }";
 const CLAIM: &str = "mutation ($runner: ID!) { claimJob(input: {runner: $runner}) { userErrors { code } claim {
     attempt token job { id kind detectorName hyperparameters seed }
-    dataset { url rowCount featureColumns labelColumn } artifact { url version sha256 }
+    dataset { version url rowCount featureColumns labelColumn } artifact { url version sha256 }
 } } }";
-const COMPLETE: &str = "mutation ($input: CompleteJobInput!) { completeJob(input: $input) {
+pub(crate) const COMPLETE: &str = "mutation ($input: CompleteJobInput!) { completeJob(input: $input) {
     job { id status version { id } } userErrors { code message path }
 } }";
 
-async fn send_file(app: &TestApp, token: &str, project: &Value, name: &str, bytes: Vec<u8>) -> Value {
+pub(crate) async fn send_file(app: &TestApp, token: &str, project: &Value, name: &str, bytes: Vec<u8>) -> Value {
     let query = "mutation ($input: CreateUploadInput!) {
         createUpload(input: $input) { upload { id url } userErrors { code } }
     }";

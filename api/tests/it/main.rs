@@ -17,6 +17,7 @@ mod organisation;
 mod plain;
 mod replicas;
 mod running;
+mod schedules;
 mod schema;
 mod scoring;
 mod series;

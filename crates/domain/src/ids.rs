@@ -120,6 +120,8 @@ ids! {
     JobId "job";
     SweepId "swp";
     ScheduleId "sch";
+    ScheduleRunId "run";
+    PromotionId "prm";
     ModelId "mdl";
     VersionId "ver";
     TagId "tag";

@@ -3,6 +3,7 @@
 //! To add an identified noun, add one line to `ids!` in [`ids`]; to add a state, an enum in [`states`] with
 //! its stored word. Everything that enters through an edge is parsed into one of these types first.
 
+pub mod cron;
 pub mod filter;
 pub mod ids;
 pub mod names;
@@ -13,6 +14,7 @@ pub mod states;
 pub mod time;
 pub mod value;
 
+pub use cron::Cron;
 pub use ids::*;
 pub use names::{AliasName, Key, Name};
 pub use page::{Page, PageRequest};

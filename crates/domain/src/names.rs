@@ -20,6 +20,11 @@ macro_rules! text_type {
         impl From<$name> for String {
             fn from(name: $name) -> String { name.0 }
         }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+            }
+        }
     };
 }
 

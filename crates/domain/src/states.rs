@@ -70,6 +70,18 @@ stored_enum! {
     Direction: i16 { Maximize = 0, Minimize = 1, }
 }
 stored_enum! {
+    /// Whether a schedule fires: it does, somebody paused it, or it lost the right to.
+    ScheduleState: i16 { Active = 0, Paused = 1, Suspended = 2, }
+}
+stored_enum! {
+    /// How far one firing of a schedule is. The first two are unfinished, of which a schedule has one at most.
+    RunState: i16 { Running = 0, Comparing = 1, Succeeded = 2, Failed = 3, Cancelled = 4, Skipped = 5, }
+}
+stored_enum! {
+    /// What became of a comparison with the version that an alias names.
+    PromotionState: i16 { Comparing = 0, Promoted = 1, Kept = 2, }
+}
+stored_enum! {
     /// What a token may be used for.
     TokenScope: i16 { Read = 0, Write = 1, Runner = 2, }
 }

@@ -2,7 +2,7 @@
 
 mod read;
 
-use nunatak_domain::{AliasName, ModelId, UserId, VersionId};
+use nunatak_domain::{AliasName, ModelId, PromotionId, UserId, VersionId};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
 use serde_json::json;
 
@@ -13,6 +13,20 @@ use crate::{
     scope::{project_of, require},
     versions::{VersionRecord, sql::plain_text},
 };
+
+/// What the history says of a move.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Why<'a> {
+    pub(crate) reason: Option<&'a str>,
+    /// The comparison that it came of.
+    pub(crate) promotion: Option<PromotionId>,
+}
+
+impl<'a> Why<'a> {
+    const fn said(reason: Option<&'a str>) -> Self {
+        Self { reason, promotion: None }
+    }
+}
 
 impl Store {
     /// Points the model's alias at one of its versions, making the alias if need be. `permit` is for
@@ -31,7 +45,7 @@ impl Store {
         plain_text(reason.unwrap_or_default(), "reason")?;
         let txn = self.0.db.begin().await?;
         let VersionRecord { id, row, model, number, .. } = self.version_to_change(&txn, permit, version).await?;
-        self.move_alias_in(&txn, model, name, row, permit.user(), reason).await?;
+        self.move_alias_in(&txn, model, name, row, permit.user(), Why::said(reason)).await?;
         let detail = json!({ "alias": name, "model": model, "number": number, "reason": reason });
         self.audit(&txn, permit, id, detail).await?;
         txn.commit().await?;
@@ -60,7 +74,7 @@ impl Store {
         let from = alias_target(&txn, model, name).await?.ok_or(StoreError::NotFound("alias"))?;
         let text = "DELETE FROM aliases WHERE model_id = $1 AND name = $2";
         txn.execute_raw(db::sql(&txn, text, vec![model.0.into(), name.as_str().into()])).await?;
-        self.note_move(&txn, model, name, (Some(from), None), permit.user(), reason).await?;
+        self.note_move(&txn, model, name, (Some(from), None), permit.user(), Why::said(reason)).await?;
         self.audit(&txn, permit, model, json!({ "alias": name, "removed": true, "reason": reason })).await?;
         Ok(txn.commit().await?)
     }
@@ -74,7 +88,7 @@ impl Store {
         name: &AliasName,
         to: i64,
         user: UserId,
-        reason: Option<&str>,
+        why: Why<'_>,
     ) -> Result<(), StoreError> {
         self.lock_model(txn, model).await?;
         // Looked at under the lock: the version may have been deleted meanwhile.
@@ -91,7 +105,7 @@ impl Store {
         let now = self.now().micros();
         let values = vec![model.0.into(), name.as_str().into(), to.into(), user.0.into(), now.into()];
         txn.execute_raw(db::sql(txn, text, values)).await?;
-        self.note_move(txn, model, name, (from, Some(to)), user, reason).await
+        self.note_move(txn, model, name, (from, Some(to)), user, why).await
     }
 
     /// Holds the model still until the transaction ends: aliases move, and what they point at is deleted,
@@ -110,26 +124,32 @@ impl Store {
         name: &AliasName,
         (from, to): (Option<i64>, Option<i64>),
         user: UserId,
-        reason: Option<&str>,
+        why: Why<'_>,
     ) -> Result<(), StoreError> {
         let text = "INSERT INTO alias_moves \
-                    (model_id, name, from_version_row, to_version_row, reason, moved_by, moved_at) \
-                    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+                    (model_id, name, from_version_row, to_version_row, reason, moved_by, moved_at, promotion_id) \
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let values = vec![
             model.0.into(),
             name.as_str().into(),
             Value::BigInt(from),
             Value::BigInt(to),
-            Value::String(reason.map(ToOwned::to_owned)),
+            Value::String(why.reason.map(ToOwned::to_owned)),
             user.0.into(),
             self.now().micros().into(),
+            Value::Uuid(why.promotion.map(Into::into)),
         ];
         txn.execute_raw(db::sql(txn, text, values)).await?;
         Ok(())
     }
 }
 
-async fn alias_target(txn: &DatabaseTransaction, model: ModelId, name: &AliasName) -> Result<Option<i64>, StoreError> {
+/// The row number of the version at which the alias points.
+pub(crate) async fn alias_target(
+    txn: &DatabaseTransaction,
+    model: ModelId,
+    name: &AliasName,
+) -> Result<Option<i64>, StoreError> {
     let text = "SELECT version_row FROM aliases WHERE model_id = $1 AND name = $2";
     let row = txn.query_one_raw(db::sql(txn, text, vec![model.0.into(), name.as_str().into()])).await?;
     Ok(row.map(|row| row.try_get("", "version_row")).transpose()?)

@@ -15,7 +15,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     entity::prelude::Uuid,
 };
-pub(crate) use stored::{NewPrediction, insert};
+pub(crate) use stored::{NewPrediction, insert, metric_in};
 
 pub use crate::files::Reason;
 use crate::{

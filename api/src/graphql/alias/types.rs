@@ -7,6 +7,7 @@ use super::super::{
     error::ApiError,
     model::Model,
     plain::{Json, Plain, Wanted},
+    promotion::Promotion,
     version::{Version, VersionRow},
     viewer::User,
 };
@@ -106,6 +107,12 @@ impl AliasMove {
     /// Why, if somebody said.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
+    }
+
+    /// The comparison that it came of; null where somebody moved it by hand.
+    async fn promotion(&self, ctx: &Context<'_>) -> Result<Option<Promotion>, ApiError> {
+        let Some(promotion) = self.0.promotion else { return Ok(None) };
+        Ok(ctx.load(promotion).await?.map(Promotion::from))
     }
 
     /// Who moved it.

@@ -15,6 +15,7 @@ use super::{
         project::Project,
         runner::Runner,
         scalars::Int64,
+        schedule::Schedule,
         sweep::Sweep,
         version::Version,
         viewer::User,
@@ -240,7 +241,13 @@ impl Job {
         self.0.cancel_requested
     }
 
-    /// Who asked for it.
+    /// The schedule that asked for it; null where a person did.
+    async fn schedule(&self, ctx: &Context<'_>) -> Result<Option<Schedule>, ApiError> {
+        let Some(schedule) = self.0.cause.schedule else { return Ok(None) };
+        Ok(ctx.load(schedule).await?.map(Schedule::from))
+    }
+
+    /// Who asked for it, or in whose name a schedule did.
     async fn created_by(&self, ctx: &Context<'_>) -> Result<Option<User>, ApiError> {
         Ok(ctx.load(self.0.created_by).await?.map(User::from))
     }

@@ -22,6 +22,7 @@ use super::{
         plain::PlainList,
         prediction::Prediction,
         project::Project,
+        promotion::Promotion,
         scalars::Int64,
         tag::{Tag, TagsOf},
         viewer::User,
@@ -267,6 +268,20 @@ impl Version {
         let page = page_request(first, after, last, before)?;
         let page = ctx.store().version_children(ctx.actor(), &self.0, &page).await?;
         Ok(VersionConnection::new(page, VersionsOf::ChildrenOf(Box::new(self.0.clone()))))
+    }
+
+    /// The comparisons by which it got an alias, or did not, newest first.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn promotions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, Promotion>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        Ok(connection(ctx.store().promotion_page(ctx.actor(), &self.0, &page).await?, Promotion::from))
     }
 
     /// What it was applied to, newest first.

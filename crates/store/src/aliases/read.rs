@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use nunatak_domain::{AliasName, ModelId, Page, PageRequest, Timestamp, UserId};
+use nunatak_domain::{AliasName, ModelId, Page, PageRequest, PromotionId, Timestamp, UserId};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, entity::prelude::Uuid,
 };
@@ -34,6 +34,8 @@ pub struct AliasMoveRecord {
     pub from_row: Option<i64>,
     pub to_row: Option<i64>,
     pub reason: Option<String>,
+    /// The comparison that it came of.
+    pub promotion: Option<PromotionId>,
     pub moved_by: UserId,
     pub moved_at: Timestamp,
 }
@@ -58,6 +60,7 @@ impl From<alias_moves::Model> for AliasMoveRecord {
             from_row: row.from_version_row,
             to_row: row.to_version_row,
             reason: row.reason,
+            promotion: row.promotion_id.map(Into::into),
             moved_by: row.moved_by.into(),
             moved_at: Timestamp::from_micros(row.moved_at),
         }

@@ -12,6 +12,7 @@ pub(crate) struct Model {
     pub(crate) reason: Option<String>,
     pub(crate) moved_by: Uuid,
     pub(crate) moved_at: i64,
+    pub(crate) promotion_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -19,6 +19,7 @@ mod health;
 pub(crate) mod hyperparameters;
 mod live;
 mod logs;
+mod queue;
 mod read;
 mod report;
 mod submit;

@@ -79,7 +79,7 @@ impl TrainRequest {
         }
     }
 
-    fn check(&self) -> Result<(), Problem> {
+    pub(super) fn check(&self) -> Result<(), Problem> {
         check_bounds(self.priority, self.max_attempts)?;
         check_labels(&self.labels)?;
         if self.tags.len() > MAX_TAGS {
@@ -97,7 +97,7 @@ impl ApplyRequest {
     }
 }
 
-fn check_bounds(priority: i32, max_attempts: i32) -> Result<(), Problem> {
+pub(super) fn check_bounds(priority: i32, max_attempts: i32) -> Result<(), Problem> {
     if !(-MAX_PRIORITY..=MAX_PRIORITY).contains(&priority) {
         return Err(Problem::new("OUT_OF_RANGE", "a priority is from -100 to 100").at("priority"));
     }
@@ -140,6 +140,24 @@ fn queued(store: &Store, permit: &Permit, project: ProjectId, kind: JobKind) -> 
     }
 }
 
+/// The same row, which says what asked for it.
+pub(super) fn caused(row: jobs::ActiveModel, cause: Cause) -> jobs::ActiveModel {
+    jobs::ActiveModel {
+        sweep_id: Set(cause.sweep.map(|id| id.0)),
+        schedule_id: Set(cause.schedule.map(|id| id.0)),
+        ..row
+    }
+}
+
+/// What the audit and idempotency keys call it.
+pub(super) const fn operation(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Train => "trainModel",
+        JobKind::Predict => "predict",
+        JobKind::Evaluate => "evaluate",
+    }
+}
+
 impl Store {
     /// Queues a training. What would fail for sure is refused now.
     ///
@@ -177,15 +195,10 @@ impl Store {
         scope::require(permit, Action::Train)?;
         request.check()?;
         let row = self.new_training(txn, permit, request).await?;
-        let row = jobs::ActiveModel {
-            sweep_id: Set(cause.sweep.map(|id| id.0)),
-            schedule_id: Set(cause.schedule.map(|id| id.0)),
-            ..row
-        };
-        self.insert_job(txn, permit, row, "trainModel").await
+        self.insert_job(txn, permit, caused(row, cause), "trainModel").await
     }
 
-    async fn new_training(
+    pub(super) async fn new_training(
         &self,
         txn: &DatabaseTransaction,
         permit: &Permit,
@@ -260,25 +273,36 @@ impl Store {
         key: Option<&IdempotencyKey>,
     ) -> Result<JobRecord, StoreError> {
         scope::require(permit, Action::Predict)?;
-        let (project_row, project) = scope::project_of(permit)?;
         check_bounds(request.priority, request.max_attempts)?;
-        check_labels(&request.labels)?;
-        let operation = if kind == JobKind::Evaluate { "evaluate" } else { "predict" };
+        let operation = operation(kind);
         let txn = self.0.db.begin().await?;
         if let Some(id) = self.replayed(&txn, permit, operation, key).await? {
             return self.job_in(&txn, id.into()).await;
         }
-        let version = visible_version(self, &txn, permit.actor(), request.version).await?;
+        let row = self.new_application(&txn, permit, request, kind).await?;
+        self.submit(txn, permit, row, operation, key).await
+    }
+
+    pub(super) async fn new_application(
+        &self,
+        txn: &DatabaseTransaction,
+        permit: &Permit,
+        request: &ApplyRequest,
+        kind: JobKind,
+    ) -> Result<jobs::ActiveModel, StoreError> {
+        check_labels(&request.labels)?;
+        let (project_row, project) = scope::project_of(permit)?;
+        let version = visible_version(self, txn, permit.actor(), request.version).await?;
         let version = version.filter(|version| version.project_row == project_row);
         let version = version
             .ok_or_else(|| Problem::new("NOT_FOUND", "there is no such version in this project").at("version"))?;
         let (detector_name, made_by) = applicable(&version)?;
         // A runner that was upgraded since still reads the version's file.
-        let detector_version = detectors::reader_of(&txn, &detector_name, made_by).await?;
-        let dataset = checks::dataset(&txn, request.dataset, project).await?;
+        let detector_version = detectors::reader_of(txn, &detector_name, made_by).await?;
+        let dataset = checks::dataset(txn, request.dataset, project).await?;
         check_rows(&version, &dataset, kind)?;
 
-        let row = jobs::ActiveModel {
+        Ok(jobs::ActiveModel {
             priority: Set(request.priority),
             max_attempts: Set(request.max_attempts),
             detector_name: Set(detector_name),
@@ -291,8 +315,7 @@ impl Store {
             version_row: Set(Some(version.row_id)),
             dataset_version_id: Set(dataset.id),
             ..queued(self, permit, project, kind)
-        };
-        self.submit(txn, permit, row, operation, key).await
+        })
     }
 
     async fn submit(
@@ -311,7 +334,7 @@ impl Store {
         Ok(job)
     }
 
-    async fn insert_job(
+    pub(super) async fn insert_job(
         &self,
         txn: &DatabaseTransaction,
         permit: &Permit,

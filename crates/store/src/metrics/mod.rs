@@ -7,6 +7,7 @@ mod log;
 mod read;
 mod thin;
 
+pub(crate) use read::declared_direction;
 pub use read::{MAX_POINTS_SHOWN, MetricRecord, PointRecord};
 
 pub use aggregate::MAX_POINTS;

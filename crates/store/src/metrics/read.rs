@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use nunatak_domain::{Direction, Timestamp};
+use nunatak_domain::{Direction, Key, KeyKind, ProjectId, Timestamp};
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use super::{aggregate::direction, thin::pieces};
@@ -217,6 +217,19 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// Which end of a metric is good in a project: the greater one unless somebody declared otherwise.
+pub(crate) async fn declared_direction(
+    db: &impl ConnectionTrait,
+    project: ProjectId,
+    key: &Key,
+) -> Result<Direction, StoreError> {
+    let text = "SELECT d.direction FROM metric_directions d JOIN keys k ON k.id = d.key_id \
+                JOIN projects p ON p.row_id = d.project_row WHERE p.id = $1 AND k.kind = $2 AND k.name = $3";
+    let values = vec![project.0.into(), KeyKind::Metric.number().into(), key.as_str().into()];
+    let row = db.query_one_raw(db::sql(db, text, values)).await?;
+    row.map_or(Ok(Direction::Maximize), |row| direction(row.try_get("", "direction")?))
 }
 
 fn pairs(metrics: &[(i64, i64)], binds: &mut Binds) -> String {

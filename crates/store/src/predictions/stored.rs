@@ -94,6 +94,13 @@ pub(super) fn record(row: predictions::Model, versions: &HashMap<i64, Uuid>) -> 
     })
 }
 
+/// The value of one metric in a row's text, of the highest step.
+pub(crate) fn metric_in(text: &str, key: &Key) -> Result<Option<f64>, StoreError> {
+    let metrics = from_text(text).ok_or_else(|| StoreError::Corrupt("metrics of a prediction".to_owned()))?;
+    let of_key = metrics.into_iter().filter(|metric| metric.key == *key);
+    Ok(of_key.max_by_key(|metric| metric.step).map(|metric| metric.value))
+}
+
 fn to_text(metrics: &[ReportedMetric]) -> Result<String, StoreError> {
     let rows: Vec<StoredMetric> = metrics
         .iter()

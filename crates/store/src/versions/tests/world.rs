@@ -246,7 +246,7 @@ async fn move_aliases(store: &Store, random: &mut StdRng, fakes: &mut [Fake]) {
         let (model, row) = (fakes[place].model, fakes[place].row);
         let alias = AliasName::parse(name).unwrap();
         let txn = store.0.db.begin().await.unwrap();
-        store.move_alias_in(&txn, model, &alias, row, id(0), None).await.unwrap();
+        store.move_alias_in(&txn, model, &alias, row, id(0), Default::default()).await.unwrap();
         txn.commit().await.unwrap();
         for fake in fakes.iter_mut().filter(|fake| fake.model == model) {
             fake.aliases.retain(|known| known != name);

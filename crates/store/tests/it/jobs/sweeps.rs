@@ -42,7 +42,7 @@ impl World {
     pub(super) async fn two_detectors(&self, runner_name: &str) -> RunnerId {
         let permit = self.store.permit(&self.admin, Action::RegisterRunner).unwrap();
         let detectors = vec![detector("isolation_forest", "1.0.0"), detector("extra_forest", "2.1.0")];
-        let new = NewRunner { name: name(runner_name), labels: Vec::new(), detectors };
+        let new = NewRunner { name: name(runner_name), labels: Vec::new(), capacity: 100, detectors, scoring: None };
         self.store.register_runner(&permit, &new).await.unwrap().id
     }
 
@@ -177,7 +177,9 @@ async fn rules_end_a_sweep_and_what_runs_is_asked_to_stop() {
     world.store.advance_sweeps().await.unwrap();
     let sweep = world.sweep_of(id).await;
     assert_eq!((sweep.status, sweep.ending), (SweepStatus::Running, Some(SweepStatus::Stopped)));
-    assert!(world.store.heartbeat(&world.reporter(&other).await).await.unwrap().cancel_requested);
+    assert!(
+        world.store.heartbeat(&world.reporter(&other).await, std::time::Duration::ZERO).await.unwrap().cancel_requested
+    );
     world.fail(&other).await;
     world.store.advance_sweeps().await.unwrap();
     assert_eq!(world.ended(id).await, (SweepStatus::Stopped, Some("GOAL".into())));
