@@ -145,9 +145,13 @@ def _header(text: str) -> Header:
 
 def _check_header(header: Header) -> None:
     columns = header.input_schema
-    named = isinstance(columns, list) and columns and all(
-        isinstance(column, dict) and isinstance(column.get("name"), str) and column.get("type") == "number"
-        for column in columns
+    named = (
+        isinstance(columns, list)
+        and columns
+        and all(
+            isinstance(column, dict) and isinstance(column.get("name"), str) and column.get("type") == "number"
+            for column in columns
+        )
     )
     if not named or len({column["name"] for column in columns}) < len(columns):
         raise ArtifactError("its input columns are damaged")

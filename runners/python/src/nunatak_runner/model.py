@@ -33,7 +33,8 @@ class Model:
             raise UnknownDetectorError(header.detector, detectors)
         if major(header.detector_version) != major(kind.version):
             raise ArtifactError(
-                f"`{kind.name}` {header.detector_version[:40]} wrote it, and this runner has {kind.version}: another major number"
+                f"`{kind.name}` {header.detector_version[:40]} wrote it, and this runner has {kind.version}: "
+                "another major number"
             )
         try:
             own = settings.resolve(kind, header.hyperparameters).own

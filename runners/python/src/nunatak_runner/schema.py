@@ -125,7 +125,9 @@ def _inlined(part: Any, named: dict[str, Any], depth: int) -> Any:
         clean[key] = (
             {name: _inlined(item, named, depth + 1) for name, item in value.items()}
             if inner
-            else value if key == "default" else _inlined(value, named, depth + 1)
+            else value
+            if key == "default"
+            else _inlined(value, named, depth + 1)
         )
     if clean.get("type") == "object" and "properties" in clean:
         clean.setdefault("additionalProperties", False)

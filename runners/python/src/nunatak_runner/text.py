@@ -9,7 +9,7 @@ from collections.abc import Iterable
 SHOWN = 20
 
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.@+~-]+){2,}[/\\]?")
-_TOKEN = re.compile(r"\b(?:eyJ[\w-]+\.[\w.-]+|nun_\w{8,}|Bearer\s+\S+)")
+_TOKEN = re.compile(r"\b(?:eyJ[\w-]+\.[\w.-]+|nnk_[\w-]{8,}|Bearer\s+\S+)")
 _NUMBERS = re.compile(r"[\[(][\s\d.,eE+\-\[\]()naif]{24,}[\])]?")
 
 

@@ -15,8 +15,8 @@ from .context import Context
 from .data import Table
 from .detector import Detector, State
 from .errors import ArtifactError, DataError, NotReproducibleError
-from .preprocessing import Preparation
 from .model import restore
+from .preprocessing import Preparation
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,12 @@ class Trained:
     n_rows: int
 
 
-def train(
-    kind: type[Detector], table: Table, hyperparameters: Any, seed: int, context: Context, path: Path
-) -> Trained:
+def train(kind: type[Detector], table: Table, hyperparameters: Any, seed: int, context: Context, path: Path) -> Trained:
     """Fits on all rows, sets the threshold on rows held back from further fits, and writes the artefact to `path`."""
     chosen = settings.resolve(kind, hyperparameters)
     table, context = in_order(kind, table, context)
     _check(kind, table)
-    preparation = Preparation.learn(
-        chosen.preprocessing, table.values, table.columns, takes_missing=kind.takes_missing
-    )
+    preparation = Preparation.learn(chosen.preprocessing, table.values, table.columns, takes_missing=kind.takes_missing)
     X, imputed = preparation.apply(table.values, table.columns)
 
     context.progress(0.0, "fitting")
@@ -181,9 +177,7 @@ def states(detector: Detector, X: np.ndarray) -> list[State]:
     return list(ways(X)) if ways else [detector.save()]
 
 
-def _metrics(
-    found: np.ndarray, labels: np.ndarray | None, limit: float, judged: threshold.HeldOut | None
-) -> dict[str, float]:
+def _metrics(found: np.ndarray, labels: np.ndarray | None, limit: float, judged: threshold.HeldOut | None) -> dict[str, float]:
     anomalies = int((found > limit).sum())
     counted = {"n_anomalies": float(anomalies), "anomaly_fraction": anomalies / len(found)}
     if labels is None:

@@ -122,7 +122,7 @@ def types_of(schema: dict[str, Any]) -> list[str]:
 
 
 def permitted(schema: dict[str, Any]) -> str:
-    """"an integer from 1 to 10000, or null"."""
+    """ "an integer from 1 to 10000, or null"."""
     if "anyOf" in schema:
         return " or ".join(permitted(alternative) for alternative in schema["anyOf"])
     if "enum" in schema:

@@ -53,10 +53,8 @@ class EstimatorDetector(Detector):
     def ways_to_save(self, X: np.ndarray) -> Iterator[State]:
         """The learned numbers where they can be written down, then the rows that it was fitted on."""
         writer = snapshot.Writer()
-        try:
+        with contextlib.suppress(snapshot.NotWritable):
             yield State(data={"fitted": writer.write(self.fitted)}, arrays=writer.arrays())
-        except snapshot.NotWritable:
-            pass
         if X.nbytes > MAX_REFIT_BYTES:
             raise ArtifactTooLargeError(
                 f"`{self.name}` keeps its training rows, and {X.nbytes >> 20} MiB are more than "

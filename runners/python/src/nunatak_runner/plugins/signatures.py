@@ -16,9 +16,33 @@ from . import docstrings
 
 #: Not a matter of the model (threads, chatter), or set by the runner (seed, contamination), or no value of JSON.
 LEFT_OUT = frozenset(
-    "contamination random_state n_jobs verbose verbose_interval warm_start novelty behaviour metric_params kernel_params "
-    "copy copy_X check_estimator cache_size memory parallel_execution store_precision clustering_estimator "
-    "weights_init means_init precisions_init mean_prior covariance_prior noise_variance_init callbacks".split()
+    [
+        "contamination",
+        "random_state",
+        "n_jobs",
+        "verbose",
+        "verbose_interval",
+        "warm_start",
+        "novelty",
+        "behaviour",
+        "metric_params",
+        "kernel_params",
+        "copy",
+        "copy_X",
+        "check_estimator",
+        "cache_size",
+        "memory",
+        "parallel_execution",
+        "store_precision",
+        "clustering_estimator",
+        "weights_init",
+        "means_init",
+        "precisions_init",
+        "mean_prior",
+        "covariance_prior",
+        "noise_variance_init",
+        "callbacks",
+    ]
 )
 #: Distances that need nothing but two rows of numbers.
 METRICS = ["euclidean", "manhattan", "chebyshev", "minkowski", "cosine", "canberra", "braycurtis"]

@@ -35,8 +35,8 @@ KEPT = frozenset(
         "pyod.models.pca.PCA",
     ]
 )
-#: What only the fit needed: training scores, random generators' states, samples' places.
-DROPPED = frozenset(["decision_scores_", "labels_", "_seeds", "_estimators_samples", "estimators_samples_"])
+#: One entry a training row, which no score depends on; they are kept empty, because PyOD asks whether they are there.
+EMPTIED = frozenset(["decision_scores_", "labels_"])
 _DEPTH = 30
 _NUMBERS = frozenset("biuf")
 
@@ -102,7 +102,7 @@ class Writer:
         name = f"{type(value).__module__}.{type(value).__qualname__}"
         if name not in KEPT:
             raise NotWritable(name)
-        state = {key: item for key, item in vars(value).items() if key not in DROPPED}
+        state = {key: item[:0] if key in EMPTIED else item for key, item in vars(value).items()}
         return {"$": "object", "class": name, "state": {key: self.write(item, depth + 1) for key, item in state.items()}}
 
 

@@ -53,9 +53,7 @@ def build(value: Any) -> Any:
         raise ArtifactError("a tree is none of a forest of one class")
     _check(nodes, n_features)
     tree = Tree(n_features, classes, n_outputs)
-    tree.__setstate__(
-        {"max_depth": int(value["max_depth"]), "node_count": count, "nodes": nodes, "values": values}
-    )
+    tree.__setstate__({"max_depth": int(value["max_depth"]), "node_count": count, "nodes": nodes, "values": values})
     return tree
 
 

@@ -89,9 +89,7 @@ def _parts(order: np.ndarray, cross: bool, is_series: bool, folds: int) -> list[
     return [(np.sort(order[: n_rows - held]), np.sort(order[n_rows - held :]))]
 
 
-def _stretch(
-    fit_and_score: FitAndScore, learn: np.ndarray, score: np.ndarray, n_rows: int, context: Context
-) -> np.ndarray:
+def _stretch(fit_and_score: FitAndScore, learn: np.ndarray, score: np.ndarray, n_rows: int, context: Context) -> np.ndarray:
     """The stretch is scored with what lies around it; only its own rows' scores are kept."""
     start = max(int(score[0]) - MARGIN, 0)
     stop = min(int(score[-1]) + 1 + MARGIN, n_rows)

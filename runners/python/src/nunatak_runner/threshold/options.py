@@ -50,9 +50,7 @@ def schema() -> dict[str, Any]:
                 maximum=0.5,
             ),
             "quantile": number("quantile", "For `quantile`.", minimum=0.5, exclusiveMaximum=1.0),
-            "factor": number(
-                "factor", "For `mad`: how many robust standard deviations.", minimum=0.0, maximum=1000.0
-            ),
+            "factor": number("factor", "For `mad`: how many robust standard deviations.", minimum=0.0, maximum=1000.0),
             "false_alarm_cost": number("false_alarm_cost", "For `cost`: of one false alarm.", minimum=0.0),
             "miss_cost": number("miss_cost", "For `cost`: of one missed anomaly.", minimum=0.0),
             "calibration": {
