@@ -49,6 +49,8 @@ class FakeServer:
         self.down = False
         #: Payloads to give to the next calls of an operation, instead of the usual ones.
         self.instead: dict[str, list[Any]] = {}
+        #: Operations of which the next answer gets lost on its way.
+        self.lose: set[str] = set()
         #: The token that heartbeats hand out, and those that are refused.
         self.fresh: str | None = None
         self.refused: set[str] = set()
@@ -113,7 +115,9 @@ class FakeServer:
             "rows": more.pop("rows", None),
             "job": job | {"id": more.pop("job", "job_1"), "detectorName": detector, "detectorVersion": "1.0.0"},
             "dataset": dataset | more.pop("dataset", {}),
-            "artifact": None if artifact is None else self._file("model", artifact) | {"threshold": more.pop("threshold", None)},
+            "artifact": None
+            if artifact is None
+            else self._file("model", artifact) | {"threshold": more.pop("threshold", None)},
         }
         assert not more, more
         self.turn(claims=[*self.claims, claim])
@@ -188,7 +192,9 @@ class FakeServer:
                     else:
                         body = server.answer(call, token)
                         server.note(operation, token, call["variables"].get("input"))
-                self._send(200, json.dumps(body).encode())
+                    lost = operation in server.lose
+                    server.lose.discard(operation)
+                self._send(503 if lost else 200, json.dumps(body).encode())
 
             def do_GET(self) -> None:
                 with server.changed:
@@ -239,7 +245,7 @@ class RunningWorker:
         client = Client(self.server.url, "runner-token", retries=1)
         try:
             self._loop.run_until_complete(loop.run(client, self.options, self.shutdown))
-        except BaseException as error:  # noqa: BLE001: the test looks at it
+        except BaseException as error:  # noqa: BLE001 (the test looks at it)
             self.error = error
         finally:
             self._loop.close()

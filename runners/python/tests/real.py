@@ -30,7 +30,9 @@ class RealServer:
         self.token = None
         made = self.ask("mutation($i: LoginInput!) { login(input: $i) { accessToken } }", login="ada", password=PASSWORD)
         self.token = made["login"]["accessToken"]
-        workspace = self.ask("mutation($i: CreateWorkspaceInput!) { createWorkspace(input: $i) { workspace { id } } }", name="w")
+        workspace = self.ask(
+            "mutation($i: CreateWorkspaceInput!) { createWorkspace(input: $i) { workspace { id } } }", name="w"
+        )
         owner = workspace["createWorkspace"]["workspace"]["id"]
         document = "mutation($i: CreateProjectInput!) { createProject(input: $i) { project { id } } }"
         self.project = self.ask(document, workspace=owner, name="p")["createProject"]["project"]["id"]

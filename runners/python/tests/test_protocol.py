@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import safetensors.numpy
-from fake import OLD, FakeServer, RunningWorker
+from fake import LOST, NAMES, OLD, FakeServer, RunningWorker
+from real import RunnerProcess
 
 from nunatak_runner.worker.crew import Refused
 
@@ -262,16 +263,36 @@ def test_a_broken_upload_goes_on_where_it_broke(server: FakeServer, start: Any) 
     server.called("CompleteJob")
     server.give("PREDICT", "middle", bytes(server.uploads[0]))
     assert server.called("CompleteJob", 2)["result"]["predict"]["rowCount"] == 11
+    assert server.count("Upload") == 1, "it asked how much was there"
 
 
-def test_an_answer_that_was_lost_is_asked_for_again(server: FakeServer, start: Any) -> None:
+def test_a_delivery_whose_answer_was_lost_is_repeated_as_it_was(server: FakeServer, start: Any) -> None:
     start()
-    server.turn(instead={"CompleteJob": [{"userErrors": [{"code": "LEASE_LOST", "message": "over", "path": []}]}]})
+    server.turn(lose={"CompleteJob"})
+    server.give("TRAIN", "middle")
+    assert server.called("CompleteJob", 2) == server.called("CompleteJob", 1)
+    server.until(lambda: server.count("ClaimJob") >= 2)
+    assert (server.count("FailJob"), server.count("CreateUpload")) == (0, 1)
+
+
+def test_a_delivery_that_came_too_late_is_dropped(server: FakeServer, start: Any) -> None:
+    start()
+    server.turn(instead={"CompleteJob": [{"userErrors": LOST}]})
     server.give("TRAIN", "middle")
     server.called("CompleteJob")
     server.give("TRAIN", "middle", job="job_2")
-    assert server.called("CompleteJob", 2)["job"] == "job_2", "a job that is over is dropped"
+    assert server.called("CompleteJob", 2)["job"] == "job_2"
     assert server.count("FailJob") == 0
+
+
+def test_a_claim_whose_answer_was_lost_is_not_asked_for_again_at_once(server: FakeServer, start: Any) -> None:
+    """The job goes to whoever asks when its lease has run out; a second claim would take a second job."""
+    server.turn(lose={"ClaimJob"})
+    server.give("TRAIN", "middle")
+    start()
+    server.until(lambda: server.count("ClaimJob") >= 2)
+    server.give("TRAIN", "middle", job="job_2")
+    assert server.called("CompleteJob")["job"] == "job_2"
 
 
 def test_a_server_with_a_new_database_is_registered_at_again(server: FakeServer, start: Any) -> None:
@@ -299,6 +320,20 @@ def test_a_shutdown_gives_back_what_does_not_finish_in_time(server: FakeServer, 
     worker.end()
     failed = server.called("FailJob")
     assert (failed["code"], failed["retryable"]) == ("RUNNER_SHUTDOWN", True)
+
+
+def test_the_command_drains_on_sigterm(server: FakeServer, tmp_path: Path) -> None:
+    plugin = str(Path(__file__).with_name("scripted.py")) + ":detectors"
+    only = [word for name in NAMES for word in ("--detector", name)]
+    process = RunnerProcess(server.url, "runner-token", tmp_path, "--plugin", plugin, *only, "--label", "gpu", name="command")
+    try:
+        server.give("TRAIN", "slow")
+        server.called("ReportProgress")
+        assert process.terminate() == 0
+    finally:
+        process.kill()
+    assert (server.count("CompleteJob"), server.count("FailJob")) == (1, 0)
+    assert "runner-token" not in process.log.read_text() and "job-token" not in process.log.read_text()
 
 
 def test_several_jobs_run_at_once(server: FakeServer, start: Any) -> None:

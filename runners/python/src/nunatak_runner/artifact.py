@@ -100,7 +100,7 @@ def decode(path: Path) -> Artifact:
     try:
         with safetensors.safe_open(path, framework="np") as file:
             text = (file.metadata() or {}).get(METADATA_KEY)
-            for name in file.keys():  # noqa: SIM118: it is no mapping
+            for name in file.keys():  # noqa: SIM118 (it is no mapping)
                 arrays[name] = file.get_tensor(name)
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError, MemoryError):
         raise ArtifactError("it is cut short, damaged or no safetensors file") from None

@@ -6,6 +6,7 @@ import fnmatch
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -90,13 +91,16 @@ def _of_plugin(source: str) -> Iterable[type[Detector]]:
     where, _, name = source.rpartition(":")
     if not where or not name:
         raise PluginError(f"--plugin {source}: write module:function or file.py:function")
+    # As `python -m` has it, so that the file in front of you is found by either way to start.
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         module = _of_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
         given = getattr(module, name)
-    except (ImportError, AttributeError, OSError, SyntaxError) as error:
-        raise PluginError(f"--plugin {source}: {error}") from error
-    given = given() if callable(given) and not inspect.isclass(given) else given
-    return [given] if inspect.isclass(given) else list(given)
+        given = given() if callable(given) and not inspect.isclass(given) else given
+        return [given] if inspect.isclass(given) else list(given)
+    except Exception as error:
+        raise PluginError(f"--plugin {source}: {type(error).__name__}: {error}") from error
 
 
 def _of_file(path: Path) -> Any:

@@ -13,11 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import __version__, catalogue
+from . import __version__, catalogue, testing
 from .worker import loop
 from .worker.client import Client
 from .worker.crew import Refused
 from .worker.options import Options
+
+COMMANDS = "run: work for a server (the default); detectors: list what is offered; check: try what is promised of it"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     choice = catalogue.Choice(tuple(given.plugin), tuple(given.detector))
     if given.command == "detectors":
         return _list(choice, as_json=given.json)
+    if given.command == "check":
+        return _check(choice)
     if not given.token:
         print("error: no token: set NUNATAK_TOKEN, or give --token", file=sys.stderr)
         return 2
@@ -82,12 +86,27 @@ def _list(choice: catalogue.Choice, *, as_json: bool) -> int:
     return 0
 
 
+def _check(choice: catalogue.Choice) -> int:
+    """What is promised of detectors, tried on small tables; for those who write them."""
+    try:
+        found = catalogue.load(choice)
+    except catalogue.PluginError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    wrong = 0
+    for name, kind in found.items():
+        faults = testing.faults(kind)
+        wrong += bool(faults)
+        print(f"{name}: {'keeps its promises' if not faults else ''}", *faults, sep="\n  " if faults else "")
+    return 1 if wrong else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nunatak-runner", description="Offers detectors in Python to a Nunatak server and executes its jobs"
     )
     add = parser.add_argument
-    add("command", nargs="?", choices=["run", "detectors"], default="run", help="`detectors` lists what is offered")
+    add("command", nargs="?", choices=["run", "detectors", "check"], default="run", help=COMMANDS)
     url, token = os.environ.get("NUNATAK_SERVER_URL", "http://127.0.0.1:8080"), os.environ.get("NUNATAK_TOKEN")
     add("--server-url", default=url, help="The server to work for [env: NUNATAK_SERVER_URL] [default: %(default)s]")
     add("--token", default=token, help="A token of scope RUNNER [env: NUNATAK_TOKEN]")

@@ -43,7 +43,7 @@ def build(model: type, settings: dict[str, Any]) -> Any:
     return model(**values)
 
 
-def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+def object_of(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     found = {"$schema": DIALECT, "type": "object", "additionalProperties": False, "properties": properties}
     return found | ({"required": required} if required else {})
 
@@ -61,7 +61,7 @@ def _of_dataclass(model: type) -> dict[str, Any]:
         else:
             required.append(field.name)
         properties[field.name] = described
-    return _object(properties, required)
+    return object_of(properties, required)
 
 
 def _of_type(hint: Any, where: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _of_pydantic(model: Any) -> dict[str, Any]:
     found = model.model_json_schema()
     named = found.pop("$defs", {})
     whole = _inlined(found, named, depth=0)
-    return _object(whole.get("properties", {}), whole.get("required", []))
+    return object_of(whole.get("properties", {}), whole.get("required", []))
 
 
 def _inlined(part: Any, named: dict[str, Any], depth: int) -> Any:

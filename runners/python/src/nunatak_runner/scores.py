@@ -50,20 +50,24 @@ def sample_of(detector: Detector, X: np.ndarray) -> np.ndarray:
     return X[np.linspace(0, len(X) - 1, min(len(X), SAMPLE)).astype(np.int64)].copy()
 
 
-def refuse_unless_equal(first: np.ndarray, second: np.ndarray) -> None:
-    """What was saved and loaded has to score as what was trained, bit for bit."""
+def steady(detector: Detector, rows: np.ndarray) -> np.ndarray:
+    """The sample's scores, which have to be the same at the second call, and of a row by itself."""
+    first, second = (checked(detector.decision_function(rows), len(rows)) for _ in range(2))
     if not np.array_equal(first, second):
-        raise NotReproducibleError(
-            "the version that was saved does not score as the one that was trained: this detector cannot be kept"
-        )
+        raise NotReproducibleError("the detector gives the same rows other scores at the second call")
+    _refuse_unless_alone(detector, rows, first)
+    return first
 
 
-def refuse_unless_alone(detector: Detector, rows: np.ndarray, scores: np.ndarray) -> None:
+def _refuse_unless_alone(detector: Detector, rows: np.ndarray, scores: np.ndarray) -> None:
     """A tabular row's score depends on the version and the row, not on the rows beside it."""
     if detector.input_kind == "SERIES":
         return
     for at in np.linspace(0, len(rows) - 1, min(len(rows), ALONE)).astype(np.int64):
-        alone = checked(detector.decision_function(rows[at : at + 1]), 1)
+        try:
+            alone = checked(detector.decision_function(rows[at : at + 1]), 1)
+        except Exception as error:
+            raise NotReproducibleError("a row cannot be scored by itself, only among others") from error
         if not close(alone, scores[at : at + 1], scores):
             raise NotReproducibleError(
                 "a row by itself gets another score than among others: this detector only ranks the rows of one table"

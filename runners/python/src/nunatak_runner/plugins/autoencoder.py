@@ -66,8 +66,10 @@ class Autoencoder(Detector):
             context.progress((epoch + 1) / chosen.epochs, f"epoch {epoch + 1} of {chosen.epochs}")
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
-        Z = (X - self.mean_) / self.scale_
-        return ((self._forward(Z)[-1] - Z) ** 2).mean(axis=1)
+        # What is too large is refused as a score that is not finite.
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = (X - self.mean_) / self.scale_
+            return ((self._forward(Z)[-1] - Z) ** 2).mean(axis=1)
 
     def save(self) -> State:
         arrays = {f"weight.{at}": weight for at, weight in enumerate(self.weights)}

@@ -43,11 +43,11 @@ class EstimatorDetector(Detector):
     def fit(self, X: np.ndarray, y: np.ndarray | None = None, *, seed: int, context: Context) -> None:
         context.check_cancelled()
         self.fitted = self._build(seed)
-        with _quietly(), _in_words_for_users():
+        with _quietly(), _in_words_for_users("learn from"):
             self.fitted.fit(X)
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
-        with _quietly():
+        with _quietly(), _in_words_for_users("score"):
             return self._scores(X)
 
     def ways_to_save(self, X: np.ndarray) -> Iterator[State]:
@@ -106,16 +106,14 @@ def _quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _in_words_for_users() -> Iterator[None]:
+def _in_words_for_users(what: str) -> Iterator[None]:
     """What a library objects to is the data or a setting, not a fault of the runner."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, np.linalg.LinAlgError) as error:
         if type(error).__name__ == "InvalidParameterError":
             raise HyperparameterError("*", safe_sentence(str(error))) from error
-        raise DataError(f"the detector cannot learn from these rows: {safe_sentence(str(error))}") from error
-    except np.linalg.LinAlgError as error:
-        raise DataError(f"the detector cannot learn from these rows: {safe_sentence(str(error))}") from error
+        raise DataError(f"the detector cannot {what} these rows: {safe_sentence(str(error))}") from error
 
 
 def snake_case(name: str) -> str:

@@ -85,7 +85,7 @@ def _classes(name: str) -> list[type]:
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             module = importlib.import_module(f"pyod.models.{name}")
-        except Exception as error:  # noqa: BLE001: whatever an optional dependency raises
+        except Exception as error:  # noqa: BLE001 (whatever an optional dependency raises)
             logging.getLogger(__name__).info("pyod.models.%s cannot be imported: %s", name, type(error).__name__)
             return []
     kinds = [kind for _, kind in inspect.getmembers(module, inspect.isclass)]

@@ -18,6 +18,8 @@ from . import docstrings
 LEFT_OUT = frozenset(
     [
         "contamination",
+        "threshold",
+        "preprocessing",
         "random_state",
         "n_jobs",
         "verbose",
@@ -67,7 +69,7 @@ def schema_of(estimator: type) -> dict[str, Any]:
         described = _joined(ways, default)
         if described is not None:
             properties[name] = described | {"default": default} | ({"description": text[:600]} if text else {})
-    return schema._object(properties, [])
+    return schema.object_of(properties, [])
 
 
 def _is_value(default: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from typing import Any
 
@@ -53,6 +54,8 @@ def detectors() -> list[type[Detector]]:
 
 def refused() -> dict[str, str]:
     """Estimators that score rows and are not offered, with the reason."""
+    if importlib.util.find_spec("sklearn") is None:
+        return {}
     return {f"sklearn_{snake_case(title)}": reason for title, reason in REFUSED.items()}
 
 

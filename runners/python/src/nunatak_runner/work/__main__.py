@@ -85,7 +85,7 @@ def _one(channel: Channel, bench: jobs.Bench, order: dict[str, Any]) -> None:
         output.traceback(error)
         message = "The runner could not read or write a file on its disk."
         channel.tell("failed", {"code": "DISK", "message": message, "retryable": True})
-    except Exception as error:  # noqa: BLE001: a fault of the detector must not end the process
+    except Exception as error:  # noqa: BLE001 (a fault of the detector must not end the process)
         output.traceback(error)
         what = f"{type(error).__name__}: {safe_sentence(str(error))}"
         message = f"The detector stopped unexpectedly, which is a fault of the detector: {what}"

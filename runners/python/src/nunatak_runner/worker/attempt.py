@@ -186,7 +186,7 @@ class Attempt:
         given = self.about | {"code": failure.code[:60], "message": str(failure)[:4000], "retryable": failure.retryable}
         try:
             await self.until_answered(lambda: self.client.mutate("FailJob", FAIL, given))
-        except Exception as lost:  # noqa: BLE001: whatever it is, the lease will run out
+        except Exception as lost:  # noqa: BLE001 (whatever it is, the lease will run out)
             log.warning("cannot give the job back (%s); its lease will run out", type(lost).__name__)
 
     def _what_to_tell(self, error: BaseException) -> Failure | None:

@@ -43,7 +43,7 @@ async def _fetch(client: Client, url: str, part: Path) -> str:
     return digest.hexdigest()
 
 
-def _take(file, digest, chunk: bytes) -> None:  # noqa: ANN001: a binary file and a hash
+def _take(file, digest, chunk: bytes) -> None:
     digest.update(chunk)
     file.write(chunk)
 
