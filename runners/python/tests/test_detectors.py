@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 
 from nunatak_runner import Context, artifact, catalogue, scoring, training
 from nunatak_runner.data import Table
@@ -134,6 +135,7 @@ def test_files_of_others_are_refused(trained, tmp_path: Path) -> None:
         ({"detector_version": "2.0.0"}, "another major number"),
         ({"hyperparameters": {"hidden": 0}}, "must be an integer from 1"),
         ({"threshold": "high"}, "out of range"),
+        ({"typical": [0.0]}, "typical values are damaged"),
         ({"input_schema": []}, "its input columns are damaged"),
         ({"state": {}}, "a layer is missing"),
         ({"preprocessing": {"impute": "refuse", "fill": [0], "center": [0], "spread": [1]}}, "does not fit its columns"),
@@ -177,6 +179,37 @@ def test_a_file_cannot_ask_for_a_class_of_its_choice(trained, tmp_path: Path) ->
         state = {"fitted": found.header.state["fitted"] | {"class": name}}
         with pytest.raises(ArtifactError, match="not read from files"):
             Model.load(offered(), rewritten(trained("sklearn_gaussian_mixture")[0], tmp_path / "class", state=state))
+
+
+@WITH_LIBRARIES
+def test_missing_values_reach_a_detector_that_can_cope(tmp_path: Path) -> None:
+    rows = table()
+    rows.values[3, 1] = np.nan
+    settings = SETTINGS | {"preprocessing": {"impute": "keep"}}
+    kind = offered()["sklearn_isolation_forest"]
+    trained = training.train(kind, rows, settings, 7, Context(), tmp_path / "gaps")
+    assert trained.input_schema[0] == {"name": "speed", "type": "number", "nullable": True}
+    assert len(scoring.apply(Model.load(offered(), tmp_path / "gaps"), rows, None, Context()).scores) == 120
+    with pytest.raises(DetectorError, match="cannot cope with missing values"):
+        training.train(offered()["pyod_knn"], rows, settings, 7, Context(), tmp_path / "gaps")
+
+
+def test_reasons_name_the_column_that_is_out_of_place(trained, tmp_path: Path) -> None:
+    model = Model.load(offered(), trained("autoencoder")[0])
+    rows = Table(COLUMNS, np.zeros((5, 3)), None, None)
+    rows.values[3, 1] = 60.0
+    applied = scoring.apply(model, rows, None, Context())
+    assert applied.reasons is not None and applied.reasons.rows.tolist() == [3]
+    assert applied.reasons.column[0, 0] == 1 and applied.reasons.share[0, 0] > 0.5
+    assert applied.figures[-1]["name"] == "reasons"
+    scoring.write(applied, tmp_path / "scores")
+    with safetensors.safe_open(tmp_path / "scores", framework="np") as file:
+        assert json.loads(file.metadata()["columns"]) == COLUMNS
+        assert [str(file.get_tensor(f"reason_{name}").dtype) for name in ("row", "column", "share")] == [
+            "uint64",
+            "uint32",
+            "float32",
+        ]
 
 
 @WITH_LIBRARIES

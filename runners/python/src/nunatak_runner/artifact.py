@@ -48,6 +48,8 @@ class Header:
     contamination: float
     calibration: dict[str, Any]
     trained_rows: int
+    #: The median of each column as the detector sees it, over the training rows.
+    typical: list[float]
     #: Versions of Python and of the libraries that the scores depend on.
     environment: dict[str, str]
     #: The JSON part of the detector's state.
@@ -158,9 +160,12 @@ def _check_header(header: Header) -> None:
     kinds = ((str, "detector"), (str, "detector_version"), (dict, "hyperparameters"), (dict, "state"), (int, "seed"))
     if not all(isinstance(getattr(header, name), kind) for kind, name in kinds):
         raise ArtifactError("its description is damaged")
-    numbers = (header.threshold, header.contamination)
+    typical = header.typical if isinstance(header.typical, list) else []
+    if len(typical) != len(columns):
+        raise ArtifactError("its typical values are damaged")
+    numbers = (header.threshold, header.contamination, *typical)
     if not all(isinstance(number, (int, float)) and math.isfinite(number) for number in numbers):
-        raise ArtifactError("its threshold or contamination is out of range")
+        raise ArtifactError("its threshold, contamination or typical values are out of range")
     if not isinstance(header.environment, dict) or not -(2**63) <= header.seed < 2**64:
         raise ArtifactError("its description is damaged")
 

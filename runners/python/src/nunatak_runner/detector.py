@@ -78,6 +78,11 @@ class Detector:
         """Scores of the rows that `fit` saw. Override it where a row would be its own best neighbour."""
         return self.decision_function(X)
 
+    def contributions(self, X: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
+        """What each column contributes to the scores of `rows` (places in `X`), shape (len(rows), n_features), positive
+        where it makes the row more anomalous. None, the default, has each column in turn put at its typical value."""
+        return None
+
     def parameters(self) -> dict[str, Any]:
         """Learned parameters worth showing; numbers, texts and short lists of those that `save` keeps."""
         shown = {}

@@ -94,6 +94,18 @@ def score_series(scores: np.ndarray, time: np.ndarray | None, threshold: float) 
     return _figure("score_series", "Score over time", {"layer": [line, _rule("y", threshold)]})
 
 
+def reasons(totals: dict[str, float]) -> Figure:
+    """Which columns set the anomalies apart."""
+    values = [{"feature": name[:60], "importance": share} for name, share in list(totals.items())[:30]]
+    encoding = {
+        "y": {"field": "feature", "type": "nominal", "title": None, "sort": None},
+        "x": _axis("importance", "mean share"),
+    }
+    bars = {"mark": {"type": "bar", "tooltip": True, "color": NORMAL}, "encoding": encoding}
+    title = "Reasons of the anomalies: mean share of each column"
+    return _figure("reasons", title, {"data": {"values": values}} | bars)
+
+
 def _curve(points: dict[str, np.ndarray], x: tuple[str, str], y: tuple[str, str]) -> dict[str, Any]:
     length = len(points[x[0]])
     kept = np.unique(np.linspace(0, length - 1, min(length, MAX_POINTS)).astype(np.int64))

@@ -68,6 +68,7 @@ def train(kind: type[Detector], table: Table, hyperparameters: Any, seed: int, c
         contamination=chosen.contamination,
         calibration=calibration.to_json(),
         trained_rows=len(X),
+        typical=np.nanmedian(X, axis=0).tolist(),
         environment=environment.versions(),
         state={},
     )

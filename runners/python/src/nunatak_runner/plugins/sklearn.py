@@ -76,9 +76,18 @@ def _made(kind: Any, title: str, version: str) -> type[Detector]:
             "summary": docstrings.summary(kind),
             "description": f"{docstrings.prose(kind)}\n\nThe score is `-score_samples`. [{title}]({page})",
             "estimator": kind,
+            "takes_missing": _takes_missing(kind),
             "__module__": __name__,
         },
     )
+
+
+def _takes_missing(kind: Any) -> bool:
+    """What the estimator says of itself; a scikit-learn that has no such words is taken to refuse NaN."""
+    try:
+        return bool(kind().__sklearn_tags__().input_tags.allow_nan)
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _public(kind: Any) -> str:

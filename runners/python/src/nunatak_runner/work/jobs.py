@@ -62,8 +62,10 @@ def _apply(bench: Bench, order: dict[str, Any], context: Context) -> dict[str, A
     rows = None if order["rows"] is None else (order["rows"]["first"], order["rows"]["count"])
     # A series is scored as a whole, whatever part of it is asked for: its rows are judged among their neighbours.
     table = data.read(data.Source.from_json(order["source"]), with_time=series, rows=None if series else rows)
-    applied = scoring.apply(model, table, order["threshold"], context, rows if series else None)
-    if order["kind"] == "PREDICT":
+    predicts = order["kind"] == "PREDICT"
+    part = rows if series else None
+    applied = scoring.apply(model, table, order["threshold"], context, part, explain=predicts)
+    if predicts:
         scoring.write(applied, Path(order["output"]))
     return {
         "rowCount": len(applied.scores),
