@@ -56,6 +56,7 @@ class FakeServer:
         self.refused: set[str] = set()
         #: Breaks the connection in the middle of the next uploads.
         self.break_uploads = 0
+        self.break_downloads = 0
         #: (operation, token, input), in order.
         self.calls: list[tuple[str, str, Any]] = []
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -200,7 +201,18 @@ class FakeServer:
                 with server.changed:
                     server.note("GET", "", self.path.rsplit("/", 1)[-1])
                     content = server.files.get(self.path)
-                self._send(404 if content is None else 200, content or b"{}")
+                    broken, server.break_downloads = server.break_downloads > 0, max(server.break_downloads - 1, 0)
+                if content is None:
+                    return self._send(404, b"{}")
+                first = int(self.headers.get("Range", "bytes=0-")[6:-1])
+                if broken:
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content[: len(content) // 2])
+                    self.close_connection = True
+                    return None
+                return self._send(206 if first else 200, content[first:])
 
             def do_PUT(self) -> None:
                 length = int(self.headers["Content-Length"])

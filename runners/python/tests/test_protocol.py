@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import safetensors.numpy
-from fake import LOST, NAMES, OLD, FakeServer, RunningWorker
-from real import RunnerProcess
+from fake import LOST, NAMES, OLD, ROWS, FakeServer, RunningWorker
+from real import RunnerProcess, wait_for
 
 from nunatak_runner.worker.crew import Refused
+
+#: Arguments that have the command offer the scripted detectors, and only these.
+ALONE = ["--plugin", str(Path(__file__).with_name("scripted.py")) + ":detectors"]
+ALONE += [word for name in NAMES for word in ("--detector", name)]
 
 
 @pytest.fixture
@@ -266,6 +271,33 @@ def test_a_broken_upload_goes_on_where_it_broke(server: FakeServer, start: Any) 
     assert server.count("Upload") == 1, "it asked how much was there"
 
 
+def test_a_broken_download_goes_on_where_it_broke(server: FakeServer, start: Any) -> None:
+    server.turn(break_downloads=1)
+    start()
+    server.give("TRAIN", "middle", csv=ROWS + "2,0,0\n" * 1000)
+    server.called("CompleteJob")
+    assert (server.count("GET"), server.count("FailJob")) == (2, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux ends the process")
+def test_a_runner_that_is_killed_leaves_nothing_running_and_starts_again(server: FakeServer, tmp_path: Path) -> None:
+    process = RunnerProcess(server.url, "runner-token", tmp_path, *ALONE, name="killed")
+    server.give("TRAIN", "deaf")
+    server.called("ReportProgress")
+    children = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children").read_text().split()
+    process.kill()
+    assert children
+    wait_for(lambda: not any(Path(f"/proc/{child}/cmdline").exists() for child in children))
+    again = RunnerProcess(server.url, "runner-token", tmp_path, *ALONE, name="again")
+    try:
+        server.give("TRAIN", "middle")
+        server.called("CompleteJob")
+    finally:
+        again.kill()
+    left = [path.name for path in (tmp_path / "cache").glob("python-0/.nunatak-*")]
+    assert left == []
+
+
 def test_a_delivery_whose_answer_was_lost_is_repeated_as_it_was(server: FakeServer, start: Any) -> None:
     start()
     server.turn(lose={"CompleteJob"})
@@ -323,9 +355,7 @@ def test_a_shutdown_gives_back_what_does_not_finish_in_time(server: FakeServer, 
 
 
 def test_the_command_drains_on_sigterm(server: FakeServer, tmp_path: Path) -> None:
-    plugin = str(Path(__file__).with_name("scripted.py")) + ":detectors"
-    only = [word for name in NAMES for word in ("--detector", name)]
-    process = RunnerProcess(server.url, "runner-token", tmp_path, "--plugin", plugin, *only, "--label", "gpu", name="command")
+    process = RunnerProcess(server.url, "runner-token", tmp_path, *ALONE, "--label", "gpu", name="command")
     try:
         server.give("TRAIN", "slow")
         server.called("ReportProgress")

@@ -16,6 +16,9 @@ from .errors import ArtifactError
 
 InputKind = Literal["TABULAR", "SERIES"]
 
+#: Characters of a learned parameter that is shown with the version.
+MAX_SHOWN = 10_000
+
 _LEARNED = re.compile(r"^[a-zA-Z][a-zA-Z0-9_]*_$")
 
 
@@ -88,7 +91,7 @@ class Detector:
         shown = {}
         for name, value in self._learned().items():
             small = value.tolist() if isinstance(value, np.ndarray) and value.size <= 32 else value
-            if not isinstance(small, np.ndarray) and is_json(small):
+            if not isinstance(small, np.ndarray) and is_json(small) and len(repr(small)) <= MAX_SHOWN:
                 shown[name] = small
         return shown
 

@@ -38,7 +38,7 @@ class Stopped(Exception):
 class Attempt:
     """Runs a claimed job, and tells the server how it went. Errors end here."""
 
-    def __init__(self, crew: Crew, claim: dict[str, Any], child: Child) -> None:
+    def __init__(self, crew: Crew, claim: dict[str, Any], child: Child | None) -> None:
         self.crew, self.claim, self.child = crew, claim, child
         self.job: dict[str, Any] = claim["job"]
         self.number: int = claim["attempt"]
@@ -76,6 +76,10 @@ class Attempt:
         self.stop.stop(Reason.SHUTDOWN)
         await self._tell(Stopped())
 
+    def _process(self) -> Child:
+        assert self.child is not None
+        return self.child
+
     async def _hear_shutdown(self) -> None:
         await self.crew.give_up.wait()
         self.stop.stop(Reason.SHUTDOWN)
@@ -96,10 +100,10 @@ class Attempt:
         if self.delivering:
             await asyncio.wait({work}, timeout=5.0)
         elif self.stop.reason is Reason.CANCELLED:
-            await self.child.cancel()
+            await self._process().cancel()
             await asyncio.wait({work}, timeout=self.crew.options.grace)
         if not work.done():
-            await self.child.end()
+            await self._process().end()
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
@@ -151,7 +155,7 @@ class Attempt:
                 "threshold": None if version is None else version.get("threshold"),
                 "output": str(output),
             }
-            return await self.child.run(order, self.reports.hear)
+            return await self._process().run(order, self.reports.hear)
 
     def _cached(self, file: dict[str, Any]) -> contextlib.AbstractAsyncContextManager[Path]:
         async def fetch(path: Path) -> None:

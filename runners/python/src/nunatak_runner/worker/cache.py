@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import re
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,7 +38,8 @@ class Cache:
         self._checked: set[str] = set()
         for path in self.directory.iterdir():
             if path.name.startswith(".nunatak-"):
-                path.unlink(missing_ok=True)
+                # What a runner that was killed left behind.
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
             elif _SHA256.match(path.name):
                 status = path.stat()
                 self._files[path.name] = (status.st_size, status.st_mtime)

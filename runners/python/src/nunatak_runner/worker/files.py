@@ -17,30 +17,43 @@ CHUNK = 1 << 20
 
 
 async def download(client: Client, url: str, path: Path, sha256: str) -> None:
-    """Puts the file at `path`, whole and checked, or not at all."""
+    """Puts the file at `path`, whole and checked. What came before a connection broke stays for the next call."""
     part = path.with_name(f".nunatak-{path.name}.part")
-    try:
-        found = await _fetch(client, url, part)
-        if found != sha256:
-            raise WrongChecksum(f"the file has SHA-256 {found} instead of {sha256}")
-        await asyncio.to_thread(part.replace, path)
-    finally:
+    found = await _fetch(client, url, part)
+    if found != sha256:
         part.unlink(missing_ok=True)
+        raise WrongChecksum(f"the file has SHA-256 {found} instead of {sha256}")
+    await asyncio.to_thread(part.replace, path)
 
 
 async def _fetch(client: Client, url: str, part: Path) -> str:
     digest = hashlib.sha256()
+    there = part.stat().st_size if part.exists() else 0
+    headers = client.headers(url) | ({"Range": f"bytes={there}-"} if there else {})
     try:
-        async with client.http.stream("GET", client.resolve(url), headers=client.headers(url)) as answer:
-            if answer.status_code != 200:
+        async with client.http.stream("GET", client.resolve(url), headers=headers) as answer:
+            if answer.status_code == 416:
+                # More is there than the file has: it is another's.
+                part.unlink(missing_ok=True)
+                raise Unreachable("the part that was there is not of this file")
+            if answer.status_code not in (200, 206):
                 refuse_absent(answer)
                 raise refusal(answer.status_code, _json(await answer.aread()))
-            with part.open("wb") as file:
+            goes_on = answer.status_code == 206
+            if goes_on:
+                await asyncio.to_thread(_hash, part, digest)
+            with part.open("ab" if goes_on else "wb") as file:
                 async for chunk in answer.aiter_bytes(CHUNK):
                     await asyncio.to_thread(_take, file, digest, chunk)
     except httpx.TransportError as error:
         raise Unreachable(str(error) or type(error).__name__) from None
     return digest.hexdigest()
+
+
+def _hash(path: Path, digest) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
 
 
 def _take(file, digest, chunk: bytes) -> None:

@@ -8,11 +8,13 @@ import logging
 import time
 from typing import Any
 
+from ..catalogue import PluginError
 from .attempt import Attempt
 from .cache import Cache
 from .child import Child
 from .client import Backoff, Client, ClientError, Unauthenticated, UserErrors
 from .crew import Crew, Refused, until_there
+from .failure import Failure
 from .operations import Features
 from .options import Options
 
@@ -43,23 +45,28 @@ async def run(client: Client, options: Options, shutdown: asyncio.Event, at_once
 
 
 async def _work(client: Client, options: Options, cache: Cache, shutdown: asyncio.Event, at_once: asyncio.Event) -> None:
-    child, detectors = await Child.start(options.choice, options.threads, describe=True)
-    # The first process has the libraries in memory already: it computes the first job.
-    ready = [child]
     try:
-        starting = asyncio.create_task(_start(client, options, cache, detectors))
+        child, detectors = await Child.start(options.choice, options.threads, describe=True)
+    except Failure as error:
+        raise PluginError(f"the process for jobs ended while it loaded the detectors: {error}") from None
+    starting = asyncio.create_task(_start(client, options, cache, detectors))
+    try:
         await _first(starting, shutdown)
         if not starting.done():
-            starting.cancel()
             return
         crew = starting.result()
-        loops = [asyncio.create_task(_claim_jobs(crew, ready)) for _ in range(options.concurrency)]
-        all_loops = asyncio.gather(*loops)
-        await _first(all_loops, shutdown)
-        await _wind_up(crew, all_loops, at_once)
     finally:
-        for left in ready:
-            await left.end()
+        starting.cancel()
+        if not starting.done() or starting.cancelled() or starting.exception():
+            await child.end()
+    # The first process has the libraries in memory already.
+    first: list[Child | None] = [child] + [None] * (options.concurrency - 1)
+    loops = [asyncio.create_task(_claim_jobs(crew, ready)) for ready in first]
+    stopping = asyncio.create_task(shutdown.wait())
+    # The first loop that fails ends the runner; the others may finish their jobs.
+    await asyncio.wait({*loops, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    await _wind_up(crew, loops, at_once)
 
 
 async def _start(client: Client, options: Options, cache: Cache, detectors: list[dict[str, Any]]) -> Crew:
@@ -69,48 +76,66 @@ async def _start(client: Client, options: Options, cache: Cache, detectors: list
     return crew
 
 
-async def _wind_up(crew: Crew, loops: asyncio.Future[Any], at_once: asyncio.Event) -> None:
+async def _wind_up(crew: Crew, loops: list[asyncio.Task[None]], at_once: asyncio.Event) -> None:
     drain = asyncio.create_task(crew.drain())
+    hurry = asyncio.create_task(at_once.wait())
+    hurry.add_done_callback(lambda _: crew.give_up.set())
     crew.closing.set()
     log.info("claiming no more; %.0f s for running jobs", crew.options.drain)
     try:
-        hurry = asyncio.create_task(at_once.wait())
-        await asyncio.wait({loops, hurry}, timeout=crew.options.drain, return_when=asyncio.FIRST_COMPLETED)
-        hurry.cancel()
+        await _all(loops, crew.options.drain, crew.give_up)
         crew.give_up.set()
-        await asyncio.wait({loops}, timeout=GIVE_BACK)
+        await _all(loops, GIVE_BACK)
         await drain
     finally:
+        hurry.cancel()
         drain.cancel()
-    if loops.done():
-        loops.result()
-    else:
-        loops.cancel()
+        for loop in loops:
+            loop.cancel()
+    for loop in loops:
+        if loop.done() and not loop.cancelled():
+            loop.result()
 
 
-async def _claim_jobs(crew: Crew, ready: list[Child]) -> None:
+async def _all(loops: list[asyncio.Task[None]], seconds: float, unless: asyncio.Event | None = None) -> None:
+    """Returns when all loops have ended, the time is up, or the event is set."""
+    everything = asyncio.gather(*loops, return_exceptions=True)
+    shielded = asyncio.shield(everything)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await (_first(shielded, unless) if unless else shielded)
+
+
+async def _claim_jobs(crew: Crew, child: Child | None) -> None:
+    """Claims and runs jobs, one at a time, in a process that is ready before there is a job."""
     backoff, idle = Backoff(0.5, 10.0), Backoff(1.0, 1.0)
-    while not crew.closing.is_set():
-        asked = time.monotonic()
-        try:
-            claim = await _claim(crew)
-        except Unauthenticated as error:
-            raise Refused(f"cannot claim jobs: {error}") from None
-        except ClientError as error:
-            wait = backoff.next_delay()
-            log.warning("cannot claim a job, again in %.1f s: %s", wait, error)
-            if isinstance(error, UserErrors) or error.has_code("NOT_FOUND"):
-                # The server no longer knows this runner: its database was replaced.
-                await crew.register()
-        else:
-            backoff.reset()
-            if claim is not None:
-                await _run(crew, claim, ready)
-                continue
-            # For a server that answers "nothing" at once instead of waiting.
-            wait = 0.0 if time.monotonic() - asked >= 1.0 else idle.next_delay()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(crew.closing.wait(), wait) if wait else None
+    try:
+        while not crew.closing.is_set():
+            asked = time.monotonic()
+            try:
+                if child is None or not child.is_alive:
+                    child = await crew.child()
+                claim = await _claim(crew)
+            except Unauthenticated as error:
+                raise Refused(f"cannot claim jobs: {error}") from None
+            except (ClientError, Failure) as error:
+                wait = backoff.next_delay()
+                log.warning("cannot claim a job, again in %.1f s: %s", wait, error)
+                if isinstance(error, UserErrors) or (isinstance(error, ClientError) and error.has_code("NOT_FOUND")):
+                    # The server no longer knows this runner: its database was replaced.
+                    await crew.register()
+            else:
+                backoff.reset()
+                if claim is not None:
+                    await Attempt(crew, claim, child).run()
+                    continue
+                # For a server that answers "nothing" at once instead of waiting.
+                wait = 0.0 if time.monotonic() - asked >= 1.0 else idle.next_delay()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(crew.closing.wait(), wait)
+    finally:
+        if child is not None:
+            await child.end()
 
 
 async def _claim(crew: Crew) -> dict[str, Any] | None:
@@ -129,18 +154,6 @@ async def _claim(crew: Crew) -> dict[str, Any] | None:
         await Attempt(crew, claim, None).give_back()
         return None
     return claim
-
-
-async def _run(crew: Crew, claim: dict[str, Any], ready: list[Child]) -> None:
-    """Runs the job in a process that is ready, and keeps the process if it still is afterwards."""
-    child = ready.pop() if ready else await crew.child()
-    try:
-        await Attempt(crew, claim, child).run()
-    finally:
-        if child.is_alive:
-            ready.append(child)
-        else:
-            await child.end()
 
 
 async def _first(task: asyncio.Future[Any], event: asyncio.Event) -> None:
