@@ -65,7 +65,8 @@ def test_a_training_becomes_a_version_that_predicts_and_is_judged(
     found = safetensors.numpy.load(server.http("GET", predicted["prediction"]["scoresUrl"]))
     assert found["score"].shape == (200,)
     assert found["label"].sum() == predicted["prediction"]["anomalyCount"] > 0
-    page = f'{{ job(id: "{job}") {{ prediction {{ scores(first: 3, onlyAnomalies: true) {{ nodes {{ reasons {{ column }} }} }} }} }} }}'
+    scores = "scores(first: 3, onlyAnomalies: true) { nodes { reasons { column } } }"
+    page = f'{{ job(id: "{job}") {{ prediction {{ {scores} }} }} }}'
     nodes = server.query(page)["job"]["prediction"]["scores"]["nodes"]
     assert all({reason["column"] for reason in node["reasons"]} <= {"a", "b", "c"} and node["reasons"] for node in nodes)
     assert np.array_equal(found["label"] == 1, found["score"] > version["threshold"])

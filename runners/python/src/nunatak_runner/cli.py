@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from . import __version__, catalogue, testing
 from .worker import loop
@@ -19,19 +20,27 @@ from .worker.client import Client
 from .worker.crew import Refused
 from .worker.options import Options
 
-COMMANDS = "run: work for a server (the default); detectors: list what is offered; check: try what is promised of it"
-
 
 def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     choice = catalogue.Choice(tuple(given.plugin), tuple(given.detector))
-    if given.command == "detectors":
-        return _list(choice, as_json=given.json)
-    if given.command == "check":
-        return _check(choice)
+    try:
+        if given.list:
+            return _list(choice)
+        if given.check is not None:
+            return _check(choice, given.check, given.hyperparameters)
+        if given.command == "detectors":
+            return _tell(choice)
+        return _work(given, choice)
+    except (Refused, catalogue.PluginError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _work(given: argparse.Namespace, choice: catalogue.Choice) -> int:
     if not given.token:
-        print("error: no token: set NUNATAK_TOKEN, or give --token", file=sys.stderr)
-        return 2
+        print("error: a runner needs a token: set NUNATAK_TOKEN, or give --token", file=sys.stderr)
+        return 1
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     # One line for each call would bury the rest, and addresses are nobody's business.
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -46,9 +55,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         asyncio.run(_run(given.server_url, given.token, options))
-    except (Refused, catalogue.PluginError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     except OSError as error:
         print(f"error: cannot use the cache directory {options.cache_dir}: {error.strerror}", file=sys.stderr)
         return 1
@@ -68,37 +74,47 @@ async def _run(server_url: str, token: str, options: Options) -> None:
     await loop.run(Client(server_url, token), options, shutdown, at_once)
 
 
-def _list(choice: catalogue.Choice, *, as_json: bool) -> int:
-    try:
-        found = [catalogue.describe(kind) for kind in catalogue.load(choice).values()]
-    except catalogue.PluginError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    refused = catalogue.refused()
-    if as_json:
-        print(json.dumps({"offered": found, "refused": refused}, indent=2))
-        return 0
+def _list(choice: catalogue.Choice) -> int:
+    """In the words of `nunatak runner --list`."""
+    found = [catalogue.describe(kind) for kind in catalogue.load(choice).values()]
     for one in found:
+        one["input_kind"] = one.pop("inputKind").lower()
+        one["hyperparameters"] = one.pop("hyperparameterSchema")
+    print(json.dumps(found, indent=2))
+    return 0
+
+
+def _tell(choice: catalogue.Choice) -> int:
+    for one in map(catalogue.describe, catalogue.load(choice).values()):
         print(f"{one['name']:36} {one['version']:10} {one['inputKind']:8} {one['summary']}")
     print("\nNot offered:")
-    for name, reason in refused.items():
+    for name, reason in catalogue.refused().items():
         print(f"{name:36} {reason}")
     return 0
 
 
-def _check(choice: catalogue.Choice) -> int:
+def _check(choice: catalogue.Choice, names: list[str], hyperparameters: dict[str, Any] | None) -> int:
     """What is promised of detectors, tried on small tables; for those who write them."""
-    try:
-        found = catalogue.load(choice)
-    except catalogue.PluginError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    found = catalogue.load(choice)
+    unknown = [name for name in names if name not in found]
+    if unknown:
+        raise catalogue.PluginError(f"no detector `{unknown[0]}` here; this runner has: {', '.join(found)}")
     wrong = 0
-    for name, kind in found.items():
-        faults = testing.faults(kind)
-        wrong += bool(faults)
-        print(f"{name}: {'keeps its promises' if not faults else ''}", *faults, sep="\n  " if faults else "")
+    for name in names or found:
+        kind = found[name]
+        print(f"{kind.name} {kind.version}")
+        broken = testing.broken(kind, hyperparameters)
+        wrong += len(broken)
+        for says in testing.PROMISES:
+            print(f"  BROKEN    {says}: {broken[says]}" if says in broken else f"  kept      {says}")
     return 1 if wrong else 0
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="nunatak-runner", description="Offers detectors in Python to a Nunatak server and executes its jobs"
     )
     add = parser.add_argument
-    add("command", nargs="?", choices=["run", "detectors", "check"], default="run", help=COMMANDS)
+    listing = "run: work for a server (the default); detectors: list what is offered and what is not, with the reason"
+    add("command", nargs="?", choices=["run", "detectors"], default="run", help=listing)
     url, token = os.environ.get("NUNATAK_SERVER_URL", "http://127.0.0.1:8080"), os.environ.get("NUNATAK_TOKEN")
     add("--server-url", default=url, help="The server to work for [env: NUNATAK_SERVER_URL] [default: %(default)s]")
     add("--token", default=token, help="A token of scope RUNNER [env: NUNATAK_TOKEN]")
@@ -122,6 +139,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help=threads)
     drain = "Seconds that running jobs may go on after SIGTERM [default: 30]"
     add("--drain-seconds", type=float, default=30.0, help=drain)
-    add("--json", action="store_true", help="With `detectors`: as JSON, with the hyperparameters' schemas")
+    add("--list", action="store_true", help="Print the catalogue as JSON and end; needs no server")
+    check = "Check that these detectors (all, if none is named) keep what every detector promises, and end"
+    add("--check", nargs="*", metavar="DETECTOR", help=check)
+    add("--hyperparameters", type=_object, metavar="JSON", help="Hyperparameters to check with, as a JSON object")
     add("--version", action="version", version=f"nunatak-runner {__version__}")
     return parser

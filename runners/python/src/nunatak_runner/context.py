@@ -13,6 +13,9 @@ from .errors import Cancelled
 
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 
+#: Characters of a metric's key, as the server takes it.
+MAX_KEY = 250
+
 #: `tell(kind, values)`: the way out of the process; nothing by default, so that detectors run in a notebook too.
 Tell = Callable[[str, dict[str, Any]], None]
 
@@ -50,6 +53,8 @@ class Context:
 
     def metric(self, key: str, value: float, step: int = 0) -> None:
         """A number that can be watched while the job runs, such as the loss of an epoch."""
+        if not 0 < len(key) <= MAX_KEY or not key.isprintable():
+            raise ValueError(f"a metric's key has 1 to {MAX_KEY} characters and no control characters")
         if not self.quiet:
             self.tell("metric", {"key": str(key), "value": float(value), "step": int(step)})
 

@@ -115,7 +115,9 @@ class Attempt:
             output = Path(directory) / (ARTIFACT_NAME if kind == "TRAIN" else SCORES_NAME)
             result = await self._compute(output)
             self.delivering = True
-            result["metrics"] = [metric(key, value) for key, value in result["metrics"].items()] + self.reports.points()
+            final = result["metrics"]
+            points = [point for point in self.reports.points() if point["key"] not in final]
+            result["metrics"] = [metric(key, value) for key, value in final.items()] + points
             if kind != "EVALUATE":
                 name = "artifactUpload" if kind == "TRAIN" else "scoresUpload"
                 result[name] = await self._upload(output)
