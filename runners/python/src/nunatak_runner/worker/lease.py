@@ -71,12 +71,13 @@ async def keep(client: Client, features: Features, registration: Registration, j
     the server does. The server extends it when a call arrives, and answers when the job is cancelled or the time is up.
     """
     expires = time.monotonic() + registration.lease
-    wait = min(int(registration.heartbeat), MAX_WAIT) if features.wait else 0
+    # Half of the rhythm for the wait, and as much again for the answer to arrive.
+    wait = min(registration.heartbeat / 2, MAX_WAIT) if features.wait else 0
     given = job | ({"waitSeconds": wait} if wait else {})
     while stop.reason is not Reason.LEASE_LOST:
         sent = time.monotonic()
         # Not as long as a lease, so that a single dead connection does not use it up.
-        limit = min(wait + registration.heartbeat, max(expires - sent, 0.1))
+        limit = min(max(wait * 2, registration.heartbeat), max(expires - sent, 0.1))
         came_through = await heed(client.mutate("Heartbeat", features.heartbeat, given, timeout=limit), client, stop)
         now = time.monotonic()
         if came_through:

@@ -61,6 +61,10 @@ class Features:
             raise
         except ClientError:
             return cls()
+        return cls.from_data(data)
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Features:
         names = {key: _names(value) for key, value in data.items()}
         if not names.get("mutation"):
             return cls()

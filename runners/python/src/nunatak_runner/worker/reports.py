@@ -22,7 +22,7 @@ EVERY = 0.5
 LINES_A_CALL, LINE_BYTES = 500, 2_000
 #: Lines that wait to be sent; a detector that chatters faster loses some, and the log says how many.
 MAX_WAITING = 5_000
-METRICS_A_CALL = 200
+METRICS_A_CALL = 100
 #: Points of live metrics that go into the version; beyond, every second one of a key is dropped.
 MAX_POINTS = 5_000
 MESSAGE_BYTES = 500
