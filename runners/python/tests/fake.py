@@ -34,6 +34,11 @@ NEW = {
 OLD = {"register": ["name"], "heartbeat": ["job"], "beat": ["cancelRequested"], "progress": ["job"], "claim": ["job"]}
 
 
+class QuietServer(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """Runners that are killed leave broken connections: no news here."""
+
+
 class FakeServer:
     """Answers calls of the protocol; tests look at what was called and turn what is answered."""
 
@@ -59,7 +64,7 @@ class FakeServer:
         self.break_downloads = 0
         #: (operation, token, input), in order.
         self.calls: list[tuple[str, str, Any]] = []
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.http = QuietServer(("127.0.0.1", 0), self._handler())
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()

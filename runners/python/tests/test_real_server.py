@@ -49,7 +49,8 @@ DETECTORS = ["sklearn_isolation_forest", "pyod_knn", "autoencoder"]
 def test_a_training_becomes_a_version_that_predicts_and_is_judged(
     server: RealServer, runner: RunnerProcess, dataset: str, detector: str
 ) -> None:
-    wait_for(lambda: "registered" in runner.log.read_text())
+    # All libraries are imported first, which takes a busy machine a while.
+    wait_for(lambda: "registered" in runner.log.read_text(), 120)
     job = server.job("trainModel", project=server.project, model=detector, detector=detector, dataset=dataset, seed=3)
     version = "version { id threshold inputSchema artifact { sha256 } metrics { key last } figures { name } }"
     trained = server.ended(job, version)
