@@ -1,0 +1,7 @@
+"""`python -m nunatak_runner`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
