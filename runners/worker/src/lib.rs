@@ -14,6 +14,7 @@ mod attempt;
 mod cache;
 mod catalogue;
 mod claims;
+pub mod cli;
 mod compute;
 mod crew;
 mod failure;
@@ -26,5 +27,6 @@ mod scores;
 mod stop;
 mod worker;
 
+pub use cli::main;
 pub use options::WorkerOptions;
 pub use worker::Worker;
