@@ -17,7 +17,7 @@ mod shutdown;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-pub use args::RunnerArgs;
+pub use args::{RunnerArgs, host_name};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 pub use logging::start as start_logging;
 use nunatak_client::Client;
