@@ -37,7 +37,7 @@ pub(super) async fn sigterm_drains_and_the_job_is_done_once(kind: &Kind) {
     assert_eq!(world.n_versions().await, 1);
 }
 
-/// Leases are long here: only giving the job back, and no lease that ran out, makes it another's.
+/// Leases are longer than any test: only giving the job back, and no lease that ran out, makes it another's.
 pub(super) async fn what_does_not_fit_into_the_drain_goes_to_another(kind: &Kind) {
     let world = World::with_leases(600).await;
     let drain = kind.drain_flag.expect("a kind with a flag for the drain");
@@ -55,7 +55,8 @@ pub(super) async fn what_does_not_fit_into_the_drain_goes_to_another(kind: &Kind
 }
 
 pub(super) async fn a_killed_runners_job_is_taken_over(kind: &Kind) {
-    let world = World::new().await;
+    // Short, so that what a dead runner had is free again soon.
+    let world = World::with_leases(6).await;
     let mut first = world.runner(kind, "first", &[]);
     let job = start(&world, &kind.slow).await;
     first.0.kill().unwrap();

@@ -49,8 +49,8 @@ pub(super) fn rust() -> Kind {
         arguments: vec!["runner".into()],
         drain_flag: Some("--drain-seconds"),
         quick: work("isolation_forest", json!({ "n_estimators": 50 })),
-        slow: work("one_class_svm", json!({ "max_samples": 8000, "threshold": { "calibration": "split" } })),
-        endless: work("isolation_forest", json!({ "n_estimators": 10_000, "max_samples": 10_000 })),
+        slow: work("one_class_svm", json!({ "max_samples": 3000, "threshold": { "calibration": "split" } })),
+        endless: work("isolation_forest", json!({ "n_estimators": 5000, "max_samples": 10_000 })),
         needs_labels: work("decision_tree", json!({})),
     }
 }

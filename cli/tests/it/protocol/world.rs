@@ -33,9 +33,9 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Leases of 2 s: what a dead runner had is free again soon.
+    /// Leases of a minute, which no runner on a busy machine loses.
     pub(super) async fn new() -> Self {
-        Self::with_leases(2).await
+        Self::with_leases(60).await
     }
 
     pub(super) async fn with_leases(lease_seconds: u32) -> Self {
@@ -117,7 +117,12 @@ impl World {
             hyperparameters: Some(work.settings.clone()),
             ..TrainModelInput::new(&self.project, work.detector, work.detector, dataset)
         };
-        eventually("the registration", async || self.client.train_model(input.clone()).await.ok()).await
+        let ask = async || match self.client.train_model(input.clone()).await {
+            Ok(job) => Some(job),
+            Err(error) if error.has_code("NOT_FOUND") => None,
+            Err(error) => panic!("{work:?}: {error}"),
+        };
+        eventually("the registration", ask).await
     }
 
     /// Trains, which must go well, and gives the version's id.
