@@ -20,7 +20,7 @@ fn cancels(subject: &Subject<'_>) -> Result<(), Break> {
     let cancel = Arc::new(AtomicBool::new(false));
     let reports = AtomicUsize::new(0);
     let progress = |_: f64, _: &str| cancel.store(reports.fetch_add(1, Ordering::Relaxed) > 0, Ordering::Relaxed);
-    let during = Context { seed: 0, cancel: Arc::clone(&cancel), progress: &progress };
+    let during = Context { cancel: Arc::clone(&cancel), progress: &progress, ..Context::quiet(0) };
     match run(&during) {
         Some(DetectorError::Cancelled) => Ok(()),
         other => broken(format!("cancelled during the run it ended with {other:?}: call `Context::check_cancelled`")),

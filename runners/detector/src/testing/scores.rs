@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::data::{named, with_cells};
+use super::data::{named, scattered, with_cells};
 use super::{Break, Promise, Subject, broken, not_applicable, table};
 use crate::{DetectorError, Frame, InputKind, evaluation};
 
@@ -70,7 +70,7 @@ fn copes_with_two_rows(subject: &Subject<'_>) -> Result<(), Break> {
 
 /// Half is what guessing gives. A sign the wrong way round gives nearly none of it.
 fn is_higher(subject: &Subject<'_>) -> Result<(), Break> {
-    let frame = table(400);
+    let frame = scattered(400);
     let scores = subject.train_quickly(&frame)?.scores;
     let labels = frame.labels().unwrap_or_default();
     match evaluation::roc_auc(&scores, labels) {
