@@ -4,13 +4,11 @@ mod admin;
 mod demo;
 mod gc;
 mod health;
-mod logging;
 mod migrate;
 mod runner;
 mod schedules;
 mod server;
 mod settings;
-mod shutdown;
 
 use clap::{Parser, Subcommand};
 
@@ -27,7 +25,7 @@ enum Command {
     /// Serves the GraphQL API, GraphiQL, files and (unless switched off) an embedded runner.
     Server(server::ServerArgs),
     /// Offers the built-in detectors to a server and executes its jobs.
-    Runner(runner::RunnerArgs),
+    Runner(nunatak_worker::cli::RunnerArgs),
     /// Starts a server, trains real detectors on bundled real data, shows the results, keeps serving.
     Demo(demo::DemoArgs),
     /// Brings the database's schema up to date, or back.
@@ -44,7 +42,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    logging::start(matches!(cli.command, Command::Demo(_)));
+    nunatak_worker::cli::start_logging(matches!(cli.command, Command::Demo(_)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {

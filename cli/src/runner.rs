@@ -1,95 +1,28 @@
 //! `nunatak runner`, and the runner inside the server: both speak GraphQL with a token of their own.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use anyhow::Context;
-use clap::Args;
 use nunatak_client::Client;
 use nunatak_domain::{Name, TokenScope};
 use nunatak_store::{
     Store,
     identity::{NewApiToken, NewUser, UserRecord},
 };
-use nunatak_worker::{ScoringOptions, Worker, WorkerOptions};
+use nunatak_worker::{
+    ScoringOptions, Worker, WorkerOptions,
+    cli::{RunnerArgs, host_name, random_secret},
+};
 
-use crate::{settings::Settings, shutdown};
+use crate::settings::Settings;
 
 /// How long running jobs may go on when a runner ends.
 pub(crate) const DRAIN: Duration = Duration::from_secs(30);
 /// The account that runners of this installation use: may claim jobs everywhere, with tokens of scope RUNNER only.
 pub(crate) const RUNNER_LOGIN: &str = "nunatak-runner";
 
-#[derive(Args, Debug)]
-pub(crate) struct RunnerArgs {
-    /// The server to work for.
-    #[arg(long, env = "NUNATAK_SERVER_URL", default_value = "http://127.0.0.1:8080")]
-    server_url: String,
-    /// A token of scope RUNNER: `nunatak token create --runner` on the server's machine makes one.
-    #[arg(long, env = "NUNATAK_TOKEN", hide_env_values = true)]
-    token: String,
-    /// The runner's name; a restart under the same name is the same runner [default: the host's name].
-    #[arg(long)]
-    name: Option<String>,
-    /// A label for people, `gpu`, `site-b`; may be repeated.
-    #[arg(long = "label")]
-    labels: Vec<String>,
-    /// Jobs at once.
-    #[arg(long, default_value_t = 1)]
-    concurrency: usize,
-    /// Where datasets and artefacts are kept between jobs [default: nunatak-runner in the temporary directory].
-    #[arg(long)]
-    cache_dir: Option<PathBuf>,
-    #[command(flatten)]
-    scoring: ScoringArgs,
-}
-
-/// Scoring rows at once.
-#[derive(Args, Debug)]
-struct ScoringArgs {
-    /// Score rows at once for the server, and listen for it here, `10.0.0.7:9470`; port 0 takes a free one. Needs a
-    /// token of an administrator's account, such as `nunatak token create --runner` makes.
-    #[arg(long)]
-    scoring_address: Option<String>,
-    /// How the server reaches that address, where it is not the address itself: `http://gpu-3:9470`.
-    #[arg(long, requires = "scoring_address")]
-    scoring_url: Option<String>,
-    /// How many bytes of models are kept in memory to score with, by the sizes of their files.
-    #[arg(long, default_value_t = 1 << 30)]
-    model_cache_bytes: u64,
-    /// Threads that score; 0 is one for each core.
-    #[arg(long, default_value_t = 0)]
-    scoring_threads: usize,
-}
-
-impl ScoringArgs {
-    fn options(self) -> Option<ScoringOptions> {
-        let options = ScoringOptions::new(self.scoring_address?, random_secret());
-        Some(ScoringOptions {
-            url: self.scoring_url,
-            model_cache_bytes: self.model_cache_bytes,
-            threads: self.scoring_threads,
-            ..options
-        })
-    }
-}
-
-/// What the server shows when it calls, new at each start.
-fn random_secret() -> String {
-    let mut bytes = [0_u8; 32];
-    rand::RngCore::fill_bytes(&mut rand::rngs::OsRng, &mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
+/// The same `main` as that of every runner binary, with the built-in detectors.
 pub(crate) async fn run(args: RunnerArgs) -> anyhow::Result<()> {
-    let cache = args.cache_dir.unwrap_or_else(|| std::env::temp_dir().join("nunatak-runner"));
-    let mut options = WorkerOptions::new(args.name.unwrap_or_else(host_name), cache);
-    options.labels = args.labels;
-    options.concurrency = args.concurrency.max(1);
-    options.drain = DRAIN;
-    options.scoring = args.scoring.options();
-    let client = Client::new(&args.server_url, Some(&args.token)).context("the server's URL is not one")?;
-    tracing::info!(server.url = %args.server_url, runner.name = %options.name, "looking for jobs");
-    Worker { client, detectors: nunatak_linfa::all(), options }.run(shutdown::requested()).await
+    nunatak_worker::cli::run(args, nunatak_linfa::all()).await
 }
 
 /// The runner inside the server: the same path as any other, over loopback.
@@ -127,10 +60,4 @@ pub(crate) async fn runner_user(store: &Store) -> anyhow::Result<UserRecord> {
 
 fn port_of(address: &str) -> &str {
     address.rsplit(':').next().unwrap_or(address)
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "runner".to_owned() } else { name.to_owned() }
 }

@@ -8,6 +8,7 @@ use nunatak_api::{ApiOptions, ApiState, Metrics, TokenKeys};
 use nunatak_authz::Authorizer;
 use nunatak_domain::SystemClock;
 use nunatak_store::{SlowStatements, Store, StoreOptions};
+use nunatak_worker::cli::shutdown_requested;
 use poem::{
     Endpoint, Server,
     listener::{Acceptor, Listener, TcpAcceptor, TcpListener},
@@ -17,7 +18,6 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     gc, migrate, runner, schedules,
     settings::{SettingFlags, Settings},
-    shutdown,
 };
 
 #[derive(Args, Debug)]
@@ -50,7 +50,7 @@ pub(crate) async fn run(args: ServerArgs) -> anyhow::Result<()> {
     if !server.store.has_users().await? {
         tracing::info!("there is no account yet: make the first one with `nunatak admin create --login <name>`");
     }
-    shutdown::requested().await;
+    shutdown_requested().await;
     tracing::info!("ending: running jobs get {} s, or go to another runner", runner::DRAIN.as_secs());
     server.stop(GRACE).await;
     Ok(())

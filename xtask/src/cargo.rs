@@ -4,10 +4,14 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{process, test::Args, workspace};
+use crate::{process, python, test::Args, workspace};
 
 /// Selects the database of the tests: unset is SQLite, a `postgres://` URL is that PostgreSQL.
 pub(crate) const DATABASE: &str = "NUNATAK_TEST_DATABASE";
+
+/// Names the python whose runner the protocol tests start; without it they look into target/python, and say what they left
+/// out.
+const PYTHON: &str = "NUNATAK_TEST_PYTHON";
 
 /// The packages whose tests touch the database, and so run a second time on PostgreSQL.
 const DATABASE_PACKAGES: [&str; 4] = ["nunatak-migrations", "nunatak-store", "nunatak-api", "nunatak"];
@@ -22,7 +26,16 @@ pub(crate) fn clippy(_: &Args) -> Result<()> {
 
 pub(crate) fn test_on_sqlite(args: &Args) -> Result<()> {
     let mut command = if has_nextest() { nextest(args) } else { cargo_test(args) };
+    with_python_runner(&mut command)?;
     process::run(command.arg("--workspace").env_remove(DATABASE))
+}
+
+/// The protocol tests are for every runner: here none of them is left out.
+fn with_python_runner(command: &mut Command) -> Result<()> {
+    if let Some(python) = python::with_runner()? {
+        command.env(PYTHON, python);
+    }
+    Ok(())
 }
 
 /// nextest does not run the examples in doc comments.
@@ -52,6 +65,7 @@ fn test_database_packages(args: &Args, url: &str) -> Result<()> {
         command.args(DATABASE_PACKAGES.iter().flat_map(|package| ["-p", *package]));
         command
     };
+    with_python_runner(&mut command)?;
     process::run(command.env(DATABASE, url))
 }
 

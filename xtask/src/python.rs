@@ -9,10 +9,11 @@ use crate::{apt, process, test::Args, workspace};
 
 const PACKAGES: [&str; 2] = ["clients/python", "runners/python"];
 
+/// The package whose runner the Rust tests start beside their own.
+const RUNNER: &str = "runners/python";
+
 pub(crate) fn test(_: &Args) -> Result<()> {
-    let root = workspace::root();
-    let packages = PACKAGES.into_iter().filter(|package| root.join(package).join("pyproject.toml").is_file());
-    let packages = packages.collect::<Vec<_>>();
+    let packages = packages();
     if packages.is_empty() {
         println!("There is no Python package yet: none of {} has a pyproject.toml", PACKAGES.join(", "));
         return Ok(());
@@ -22,6 +23,22 @@ pub(crate) fn test(_: &Args) -> Result<()> {
         process::run(workspace::command(&python, package).args(["-m", "pytest"]))?;
     }
     Ok(())
+}
+
+/// A python that has the runner's package, for the protocol tests; `None` where the checkout has no such package.
+pub(crate) fn with_runner() -> Result<Option<PathBuf>> {
+    let packages = packages();
+    if !packages.contains(&RUNNER) {
+        println!("There is no {RUNNER}/pyproject.toml: the protocol tests of the Python runner are LEFT OUT");
+        return Ok(None);
+    }
+    install(&packages).map(Some)
+}
+
+/// The packages that are there.
+fn packages() -> Vec<&'static str> {
+    let root = workspace::root();
+    PACKAGES.into_iter().filter(|package| root.join(package).join("pyproject.toml").is_file()).collect()
 }
 
 /// Installs the packages for editing, with their `test` extra, and gives back the environment's python.

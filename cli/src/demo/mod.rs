@@ -12,8 +12,9 @@ use anyhow::Context;
 use clap::Args;
 use nunatak_client::Client;
 use nunatak_store::identity::NewUser;
+use nunatak_worker::cli::shutdown_requested;
 
-use crate::{server, settings::Settings, shutdown};
+use crate::{server, settings::Settings};
 
 /// Known to everybody, hence only ever set by `demo`, which listens on loopback.
 const LOGIN: &str = "demo";
@@ -51,7 +52,7 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let outcome = Box::pin(show(&server.url)).await;
     if outcome.is_ok() && !args.exit {
         println!("\nServing until Ctrl-C.");
-        shutdown::requested().await;
+        shutdown_requested().await;
     }
     server.stop(PATIENCE).await;
     outcome

@@ -1,11 +1,9 @@
 //! What the README shows works when it is pasted.
 
-use std::{path::Path, process::Stdio};
-
 use nunatak_test_support::{TestApp, TestDb};
 use serde_json::json;
 
-use crate::processes::nunatak;
+use crate::shell;
 
 const README: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"));
 
@@ -28,27 +26,7 @@ async fn the_tours_queries_are_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shell_lines_train_and_predict() {
     let db = TestDb::fresh().await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let script = block("shell: postgres").replace("8080", &port);
-    let script = format!(
-        "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport NUNATAK_SERVER_URL=http://127.0.0.1:{port}\n{script}"
-    );
-    let binary = Path::new(env!("CARGO_BIN_EXE_nunatak")).parent().unwrap();
-    let path = std::env::join_paths(
-        std::iter::once(binary.to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
-    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
-    std::os::unix::fs::symlink(examples, db.dir.path().join("examples")).unwrap();
-    let template = nunatak(&db);
-    let mut command = std::process::Command::new("bash");
-    command.arg("-c").arg(script).env_clear().current_dir(db.dir.path()).stdin(Stdio::null());
-    for (key, value) in template.get_envs() {
-        command.env(key, value.unwrap_or_default());
-    }
-    let output = command.env("PATH", path.unwrap()).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}\n{error}");
+    let (text, error) = shell::run(&db, block("shell: postgres"));
     assert!(text.contains("\"anomalyCount\""), "{text}\n{error}");
     assert!(error.contains("roc_auc"), "{error}");
     assert!(db.dir.path().join("thyroid.safetensors").metadata().unwrap().len() > 10_000);

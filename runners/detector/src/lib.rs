@@ -10,8 +10,10 @@
 //!
 //! # Adding a detector
 //! Implement [`Detector`] and [`FittedDetector`] in a crate that depends on this one and put the detector in the list that
-//! the runner hands to [`train`] and [`predict`] (`nunatak_linfa::all()` is the built-in one). This crate does no file or
-//! network access and starts no threads: readers come in as [`std::io::Read`], clocks and seeds as parameters.
+//! the runner hands to [`train`] and [`predict`] (`nunatak_linfa::all()` is the built-in one). A runner of your own is that
+//! list and one `main`, which `nunatak_worker::main` is: docs/add-a-detector.md writes one from the beginning. [`testing`] tries
+//! what every detector promises. This crate does no file or network access and starts no threads: readers come in as
+//! [`std::io::Read`], clocks and seeds as parameters.
 
 mod artifact;
 mod context;
@@ -39,11 +41,15 @@ mod scoring;
 mod stream;
 mod target;
 mod tensor;
+pub mod testing;
 mod text;
 mod threshold;
 mod timestamp;
 mod training;
 mod validation;
+
+/// The crates whose types are in this one's signatures, in the versions that fit.
+pub use {ndarray, serde_json};
 
 pub use artifact::Artifact;
 pub use context::{Context, LogLevel, Note, ignore_note, ignore_progress};

@@ -43,7 +43,23 @@ impl Model {
     /// [`DetectorError::UnknownDetector`] when `detectors` does not have the detector.
     pub fn load(detectors: &[Box<dyn Detector>], artifact: &[u8]) -> Result<Self, DetectorError> {
         let artifact = Artifact::decode(artifact)?;
-        let detector = find_detector(detectors, &artifact.header.detector)?;
+        Self::rebuild(find_detector(detectors, &artifact.header.detector)?, artifact)
+    }
+
+    /// As [`load`](Self::load), with one detector: its name must be the artefact's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of(detector: &dyn Detector, artifact: &[u8]) -> Result<Self, DetectorError> {
+        let artifact = Artifact::decode(artifact)?;
+        let name = detector.spec().name;
+        if artifact.header.detector != name {
+            return Err(DetectorError::UnknownDetector { name: artifact.header.detector, known: vec![name] });
+        }
+        Self::rebuild(detector, artifact)
+    }
+
+    fn rebuild(detector: &dyn Detector, artifact: Artifact) -> Result<Self, DetectorError> {
         let spec = detector.spec();
         check_version(&spec.version, &artifact)?;
         let fitted = detector.load(&artifact)?;

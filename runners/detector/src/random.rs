@@ -8,7 +8,7 @@ pub fn scramble(mut x: u64) -> u64 {
 }
 
 /// 0..n in an order that depends on the seed alone.
-pub(crate) fn shuffled(n: usize, seed: u64) -> Vec<usize> {
+pub fn shuffled(n: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_cached_key(|row| scramble(seed ^ scramble(*row as u64 + 1)));
     order

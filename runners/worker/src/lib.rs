@@ -16,6 +16,7 @@ mod attempt;
 mod cache;
 mod catalogue;
 mod claims;
+pub mod cli;
 mod compute;
 mod crew;
 mod failure;
@@ -30,5 +31,6 @@ mod scoring;
 mod stop;
 mod worker;
 
+pub use cli::main;
 pub use options::{ScoringOptions, WorkerOptions};
 pub use worker::Worker;
