@@ -2,6 +2,7 @@
 
 mod demo;
 mod detect;
+mod faults;
 mod processes;
 mod readme;
 mod takeover;
