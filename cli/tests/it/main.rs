@@ -3,6 +3,7 @@
 mod add_a_detector;
 mod demo;
 mod detect;
+mod faults;
 mod processes;
 mod protocol;
 mod readme;

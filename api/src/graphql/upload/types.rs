@@ -23,7 +23,7 @@ pub enum UploadStatus {
     Pending,
     /// Whole, checked and ready to be used.
     Completed,
-    /// Given up: expired, or its bytes were not the ones announced.
+    /// Given up: expired, its bytes were not the ones announced, or its file was removed because nothing had used it.
     Aborted,
 }
 

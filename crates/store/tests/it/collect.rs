@@ -73,10 +73,8 @@ async fn what_nobody_used_goes_after_its_grace_and_what_is_used_stays() {
 async fn what_was_deleted_keeps_its_file() {
     let fixture = Fixture::new().await;
     let upload = fixture.upload("rows.csv", CSV).await;
-    let permit = fixture.permit(Action::WriteDatasets).await;
-    let new = NewDataset { name: name("rows"), description: String::new(), upload, columns: Wishes::default() };
-    let made = fixture.store.create_dataset(&permit, new, None).await.unwrap();
-    fixture.store.delete_dataset(&permit, made.id).await.unwrap();
+    dataset(&fixture, &fixture.store, "rows", upload).await.unwrap();
+    fixture.execute("UPDATE datasets SET deleted_at = 1", vec![]).await;
     assert_eq!(fixture.store.collect(AT_ONCE).await.unwrap(), Collected::default());
     assert_eq!(files(&fixture), (1, 0));
 }
