@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use nunatak_authz::Actor;
-use nunatak_domain::{JobId, Page, PageRequest, SweepId, Timestamp, TrialStatus, VersionId};
+use nunatak_domain::{JobId, Page, PageRequest, SweepId, TrialStatus, VersionId};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, QueryResult,
     entity::prelude::Uuid,
@@ -92,7 +92,7 @@ impl TrialRecord {
         let (started, finished): (Option<i64>, Option<i64>) =
             (row.try_get("", "started_at")?, row.try_get("", "finished_at")?);
         let error = row.try_get::<Option<String>>("", "error_code")?.zip(row.try_get("", "error_message")?);
-        let span = started.zip(finished).map(|(from, to)| Timestamp::from_micros(to).micros() - from);
+        let span = started.zip(finished).map(|(from, to)| to - from);
         Ok(Self {
             sweep: sweep.into(),
             number,
