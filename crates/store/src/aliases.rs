@@ -23,7 +23,7 @@ pub(crate) struct Why<'a> {
 }
 
 impl<'a> Why<'a> {
-    const fn said(reason: Option<&'a str>) -> Self {
+    pub(crate) const fn said(reason: Option<&'a str>) -> Self {
         Self { reason, promotion: None }
     }
 }

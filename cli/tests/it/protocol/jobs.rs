@@ -93,6 +93,23 @@ pub(super) async fn an_evaluation_keeps_metrics_and_no_scores(kind: &Kind) {
     assert_eq!(job["prediction"]["scoresUrl"], Value::Null);
 }
 
+pub(super) async fn labels_choose_the_runner(kind: &Kind) {
+    let world = World::new().await;
+    let _plain = world.runner(kind, "plain", &["--label", "hall-3"]);
+    let dataset = world.example("cardio", true).await;
+    world.version(&kind.quick, &dataset).await;
+    let train = "mutation($input: TrainModelInput!) { trainModel(input: $input) { job { id } userErrors { code } } }";
+    let input = json!({ "input": { "project": world.project, "model": "labelled", "detector": kind.quick.detector,
+        "hyperparameters": kind.quick.settings, "dataset": dataset, "labels": ["gpu", "hall-3"] } });
+    let job = world.ask(train, input).await["trainModel"]["job"]["id"].as_str().unwrap().to_owned();
+    // The other runner is given what was asked for later, and not this.
+    world.version(&kind.quick, &dataset).await;
+    assert_eq!(world.job(&job).await["status"], "QUEUED");
+    let _both = world.runner(kind, "both", &["--label", "gpu", "--label", "hall-3"]);
+    let ended = world.succeeded(&job).await;
+    assert_eq!((&ended["attempt"], &ended["runner"]["name"]), (&json!(1), &json!("both")), "{ended}");
+}
+
 pub(super) async fn data_that_cannot_be_used_fails_once_with_a_sentence(kind: &Kind) {
     let world = World::new().await;
     let _runner = world.runner(kind, "one", &[]);

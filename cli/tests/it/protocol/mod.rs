@@ -43,6 +43,7 @@ stories! {
     jobs::a_training_becomes_a_version_with_a_file,
     jobs::a_second_runner_gives_the_same_scores,
     jobs::an_evaluation_keeps_metrics_and_no_scores,
+    jobs::labels_choose_the_runner,
     jobs::data_that_cannot_be_used_fails_once_with_a_sentence,
     ends::a_running_job_is_cancelled,
     ends::sigterm_drains_and_the_job_is_done_once,

@@ -61,12 +61,12 @@ impl Store {
                 jobs
             }
             (Outcome::Promote(reason), Ok(rights)) => {
-                self.promote(&txn, rights, &promotion, &reason).await?;
-                self.settle(&txn, promotion, PromotionState::Promoted, reason).await?;
+                self.promote_candidate(&txn, rights, &promotion, &reason).await?;
+                self.settle_promotion(&txn, promotion, PromotionState::Promoted, reason).await?;
                 Vec::new()
             }
             (Outcome::Promote(reason) | Outcome::Keep(reason), _) => {
-                self.settle(&txn, promotion, PromotionState::Kept, reason).await?;
+                self.settle_promotion(&txn, promotion, PromotionState::Kept, reason).await?;
                 Vec::new()
             }
         };
@@ -125,7 +125,7 @@ impl Store {
         })
     }
 
-    async fn promote(
+    async fn promote_candidate(
         &self,
         txn: &DatabaseTransaction,
         rights: &Rights,
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Ends the comparison, and the run that waits for it.
-    async fn settle(
+    async fn settle_promotion(
         &self,
         txn: &DatabaseTransaction,
         promotion: PromotionRecord,

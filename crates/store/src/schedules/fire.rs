@@ -77,7 +77,7 @@ impl Store {
         self.audit(&txn, &rights.train, schedule.id, json!({ "schedule": "run", "run": id })).await?;
         let run = self.run_in(&txn, id).await?;
         txn.commit().await?;
-        self.tell(job);
+        self.tell_of_run(job);
         Ok(run)
     }
 
@@ -100,11 +100,11 @@ impl Store {
             false => self.begin_run(&txn, &rights, schedule, &firing.cause).await?.1,
         };
         txn.commit().await?;
-        self.tell(job);
+        self.tell_of_run(job);
         Ok(true)
     }
 
-    fn tell(&self, job: Option<JobRecord>) {
+    fn tell_of_run(&self, job: Option<JobRecord>) {
         if let Some(job) = job {
             self.job_changed(job.id, job.project);
             self.job_queued(job.project);

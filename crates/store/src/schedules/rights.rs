@@ -79,7 +79,7 @@ impl Store {
         };
         let login = match &actor {
             Actor::User { login, .. } => login.as_str(),
-            Actor::Anonymous | Actor::Job { .. } => "",
+            Actor::Anonymous | Actor::Job { .. } | Actor::Scorer { .. } => "",
         };
         match self.schedule_rights(&actor, project, promotes).await {
             Ok(rights) => Ok(Ok(rights)),

@@ -33,7 +33,7 @@ impl Store {
         let text = format!(
             "SELECT r.id, r.name, r.scoring_url, r.scoring_secret, d.name AS detector, d.version AS version \
              FROM (SELECT s.* FROM runners s JOIN users u ON u.id = s.user_id \
-             WHERE s.scoring_url IS NOT NULL AND s.last_seen_at > $1 AND u.is_admin AND u.disabled_at IS NULL \
+             WHERE s.scoring_url IS NOT NULL AND s.last_seen_at > $1 AND NOT s.draining AND u.is_admin AND u.disabled_at IS NULL \
              ORDER BY s.id LIMIT {MOST}) r \
              JOIN runner_detectors o ON o.runner_id = r.id JOIN detectors d ON d.id = o.detector_id ORDER BY r.id"
         );

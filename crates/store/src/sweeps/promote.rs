@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{SweepRecord, advance::Rights, decide::Judge, plan::Promotion};
-use crate::{Store, StoreError, db};
+use crate::{Store, StoreError, aliases::Why, db};
 
 /// What came of the rule for one model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl Store {
             Err(reason) => return Ok(Err(reason)),
         };
         let reason = format!("sweep {} ({}): {compared}", sweep.name, sweep.id);
-        match self.move_alias_in(txn, best.model, alias, best.row, permit.user(), Some(&reason)).await {
+        match self.move_alias_in(txn, best.model, alias, best.row, permit.user(), Why::said(Some(&reason))).await {
             Ok(()) => {}
             Err(StoreError::NotFound(_)) => return Ok(Err("the version was deleted".to_owned())),
             Err(error) => return Err(error),
