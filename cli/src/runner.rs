@@ -39,6 +39,10 @@ pub(crate) struct RunnerArgs {
     /// Where datasets and artefacts are kept between jobs [default: nunatak-runner in the temporary directory].
     #[arg(long)]
     cache_dir: Option<PathBuf>,
+    /// Most bytes of memory that a job's dataset may take: rows x columns x 8; a larger one is refused before it is read
+    /// [default: no limit].
+    #[arg(long, env = "NUNATAK_MAX_DATASET_BYTES")]
+    max_dataset_bytes: Option<u64>,
 }
 
 pub(crate) async fn run(args: RunnerArgs) -> anyhow::Result<()> {
@@ -47,6 +51,7 @@ pub(crate) async fn run(args: RunnerArgs) -> anyhow::Result<()> {
     options.labels = args.labels;
     options.concurrency = args.concurrency.max(1);
     options.drain = DRAIN;
+    options.max_dataset_bytes = args.max_dataset_bytes.unwrap_or(u64::MAX);
     let client = Client::new(&args.server_url, Some(&args.token)).context("the server's URL is not one")?;
     tracing::info!(server.url = %args.server_url, runner.name = %options.name, "looking for jobs");
     Worker { client, detectors: nunatak_linfa::all(), options }.run(shutdown::requested()).await

@@ -11,6 +11,7 @@ mod m0004_finished_jobs;
 mod m0005_logging;
 mod m0006_statistics;
 mod m0007_run;
+mod m0008_parquet;
 
 use sea_orm_migration::prelude::*;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_logging::Migration),
             Box::new(m0006_statistics::Migration),
             Box::new(m0007_run::Migration),
+            Box::new(m0008_parquet::Migration),
         ]
     }
 }

@@ -2,11 +2,11 @@
 
 use nunatak_authz::{Action, Permit};
 use nunatak_domain::{Problem, UploadId, UploadStatus};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
 use sha2::Digest;
 
 use super::{
-    UploadRecord,
+    BlobRecord, UploadRecord,
     disk::{self, PartLock},
     uploads::closed,
 };
@@ -92,14 +92,22 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that a whole file is there under its checksum.
+    pub(crate) async fn note_blob(&self, db: &impl ConnectionTrait, blob: &BlobRecord) -> Result<(), StoreError> {
+        let created_at = Set(self.now().micros());
+        let row = blobs::ActiveModel { sha256: Set(blob.sha256.clone()), size: Set(blob.size), created_at };
+        blobs::Entity::insert(row)
+            .on_conflict(OnConflict::column(blobs::Column::Sha256).do_nothing().to_owned())
+            .exec_without_returning(db)
+            .await?;
+        Ok(())
+    }
+
     async fn note_complete(&self, row: uploads::Model, sha256: String) -> Result<uploads::Model, StoreError> {
         let now = self.now().micros();
         let transaction = self.0.db.begin().await?;
-        let blob = blobs::ActiveModel { sha256: Set(sha256.clone()), size: Set(row.size), created_at: Set(now) };
-        blobs::Entity::insert(blob)
-            .on_conflict(OnConflict::column(blobs::Column::Sha256).do_nothing().to_owned())
-            .exec_without_returning(&transaction)
-            .await?;
+        let blob = BlobRecord { sha256: sha256.clone(), size: row.size, file_name: String::new() };
+        self.note_blob(&transaction, &blob).await?;
         let done = uploads::ActiveModel {
             sha256: Set(Some(sha256)),
             status: Set(UploadStatus::Completed.number()),

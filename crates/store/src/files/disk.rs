@@ -6,10 +6,12 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use nunatak_domain::UploadId;
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use super::BlobRecord;
@@ -31,12 +33,17 @@ pub(crate) struct FileStore {
     parts: Mutex<HashMap<UploadId, Arc<AsyncMutex<PartHash>>>>,
 }
 
+/// Files that this program itself makes, until they are whole.
+const SCRATCH: &str = "scratch";
+/// Longer than any work on one file takes: what is older was left by a process that ended in the middle.
+const SCRATCH_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// Large enough that system calls and hand-overs vanish, small enough to stay in a core's second-level cache.
 const HASH_CHUNK: usize = 256 * 1024;
 
 impl FileStore {
     pub(crate) async fn open(root: &Path, max_upload_bytes: i64) -> io::Result<Self> {
-        for directory in ["blobs", "uploads"] {
+        for directory in ["blobs", "uploads", SCRATCH] {
             tokio::fs::create_dir_all(root.join(directory)).await?;
         }
         Ok(Self { root: root.to_owned(), max_upload_bytes, parts: Mutex::default() })
@@ -92,15 +99,49 @@ impl FileStore {
     pub(super) async fn publish(&self, upload: UploadId, sha256: &str) -> io::Result<()> {
         let (part, blob) = (self.part_path(upload), self.blob_path(sha256));
         let top = self.root.join("blobs");
-        blocking(move || {
-            File::open(&part)?.sync_all()?;
-            let shard = blob.parent().unwrap_or(&top);
-            fs::create_dir_all(shard)?;
-            fs::rename(&part, &blob)?;
-            shard.ancestors().take_while(|directory| directory.starts_with(&top)).try_for_each(sync_directory)
-        })
-        .await
+        blocking(move || publish_file(&part, &blob, &top)).await
     }
+
+    /// The directory of what is being made.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.root.join(SCRATCH)
+    }
+
+    /// A file to be made a blob, removed unless it is kept.
+    pub(crate) fn new_file(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new().prefix("new-").tempfile_in(self.scratch())
+    }
+
+    /// Makes a whole file of [`new_file`](Self::new_file) a blob. Blocks.
+    pub(crate) fn keep(&self, file: NamedTempFile, sha256: &str) -> io::Result<()> {
+        let path = file.into_temp_path();
+        publish_file(&path, &self.blob_path(sha256), &self.root.join("blobs"))?;
+        // Renamed: there is nothing left to remove.
+        let _ = path.keep();
+        Ok(())
+    }
+
+    /// Removes what was left in the middle of being made; answers how many files.
+    pub(super) fn sweep_scratch(&self) -> io::Result<u64> {
+        let mut swept = 0;
+        for entry in fs::read_dir(self.scratch())? {
+            let entry = entry?;
+            let changed = entry.metadata()?.modified()?;
+            if SystemTime::now().duration_since(changed).is_ok_and(|age| age > SCRATCH_EXPIRY) {
+                fs::remove_file(entry.path())?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}
+
+fn publish_file(file: &Path, blob: &Path, top: &Path) -> io::Result<()> {
+    File::open(file)?.sync_all()?;
+    let shard = blob.parent().unwrap_or(top);
+    fs::create_dir_all(shard)?;
+    fs::rename(file, blob)?;
+    shard.ancestors().take_while(|directory| directory.starts_with(top)).try_for_each(sync_directory)
 }
 
 /// A blob, open for reading, checked to be as long as its row says. Blocks.

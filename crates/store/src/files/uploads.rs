@@ -166,6 +166,8 @@ impl Store {
                 }
             }
         }
+        let store = self.clone();
+        swept += super::disk::blocking(move || store.0.files.sweep_scratch()).await?;
         Ok(swept)
     }
 

@@ -25,7 +25,7 @@ async fn create(
 }
 
 fn wishes(time: Option<&str>, label: Option<&str>) -> Wishes {
-    Wishes { time_column: time.map(str::to_owned), label_column: label.map(str::to_owned) }
+    Wishes { time_column: time.map(str::to_owned), label_column: label.map(str::to_owned), ..Wishes::default() }
 }
 
 #[tokio::test]

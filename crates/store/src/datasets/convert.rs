@@ -1,0 +1,109 @@
+//! From an upload to a blob of Parquet: off the async threads, streamed from file to file.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+};
+
+use nunatak_tables::{Converted, Request, TableError, convert};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::{Profile, SourceFile, Wishes};
+use crate::{
+    Store, StoreError,
+    files::{BlobRecord, FileStore, open_blob_blocking},
+};
+
+/// A table that is on the disk and not yet noted anywhere.
+#[derive(Debug)]
+pub(super) struct NewTable {
+    pub(super) blob: BlobRecord,
+    pub(super) source: SourceFile,
+    pub(super) profile: Profile,
+}
+
+impl Store {
+    /// Reads the upload as `wishes` say and keeps it as Parquet. Blocks a thread of its own for some 10 s a gigabyte.
+    pub(super) async fn convert_upload(
+        &self,
+        upload: BlobRecord,
+        wishes: Wishes,
+        usual: Wishes,
+    ) -> Result<NewTable, StoreError> {
+        let store = self.clone();
+        let work = move || converted(&store.0.files, upload, &wishes, &usual);
+        tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Files(io::Error::other(error)))?
+    }
+}
+
+fn converted(files: &FileStore, upload: BlobRecord, wishes: &Wishes, usual: &Wishes) -> Result<NewTable, StoreError> {
+    let path = files.blob_path(&upload.sha256);
+    // Checks that it is whole.
+    open_blob_blocking(&path, &upload)?;
+    let scratch = files.scratch();
+    let request = Request { path: &path, file_name: &upload.file_name, wishes, usual, scratch: &scratch };
+    let Converted { kind, profile, output } = convert(&request, || Hashing::to(files.new_file()?))?;
+    let (file, sha256, size) = output.finish()?;
+    files.keep(file, &sha256)?;
+    let blob = BlobRecord { sha256, size, file_name: String::new() };
+    Ok(NewTable { blob, source: SourceFile { format: kind.name().to_owned(), file: upload }, profile })
+}
+
+impl From<TableError> for StoreError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Invalid(problems) => Self::Invalid(problems),
+            TableError::Io(error) => Self::Files(error),
+        }
+    }
+}
+
+/// A file that is hashed while it is written.
+pub(crate) struct Hashing {
+    output: BufWriter<NamedTempFile>,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl Hashing {
+    pub(crate) fn to(file: NamedTempFile) -> io::Result<Self> {
+        Ok(Self { output: BufWriter::with_capacity(1 << 18, file), hasher: Sha256::new(), size: 0 })
+    }
+
+    /// The file with its checksum and size.
+    pub(crate) fn finish(self) -> io::Result<(NamedTempFile, String, i64)> {
+        let file = self.output.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok((file, hex::encode(self.hasher.finalize()), self.size.cast_signed()))
+    }
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// The Parquet file of a version, checked to be as long as its row says.
+pub(super) fn open_table(files: &FileStore, blob: &BlobRecord) -> Result<nunatak_tables::ParquetTable, StoreError> {
+    let file: File = open_blob_blocking(&files.blob_path(&blob.sha256), blob)?;
+    nunatak_tables::ParquetTable::open(file).map_err(stored)
+}
+
+/// What is wrong with a file that we wrote ourselves is no problem of whoever asks for it.
+pub(super) fn stored(error: TableError) -> StoreError {
+    match error {
+        TableError::Invalid(problems) => {
+            let what: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+            StoreError::Corrupt(what.join("; "))
+        }
+        TableError::Io(error) => StoreError::Files(error),
+    }
+}
