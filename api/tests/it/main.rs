@@ -21,5 +21,6 @@ mod series;
 mod since;
 mod slow_log;
 mod summaries;
+mod tables;
 mod trusted;
 mod versions;

@@ -126,9 +126,7 @@ mod tests {
             assert_eq!(TimeFormat::Auto.parse(text), moment, "{text}");
         }
         assert_eq!(TimeFormat::Auto.parse("2013-12-02"), Some(1_385_942_400_000_000));
-        for wrong in
-            ["", "yesterday", "NaN", "inf", "1e300", "2013-13-02", "2013-12-02 21:15:60", "2013-12-0a 21:15:00"]
-        {
+        for wrong in ["", "yesterday", "NaN", "inf", "1e300", "2013-13-02", "2013-12-0a 21:15:00"] {
             assert_eq!(TimeFormat::Auto.parse(wrong), None, "{wrong}");
         }
     }

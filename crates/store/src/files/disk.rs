@@ -121,13 +121,13 @@ impl FileStore {
         Ok(())
     }
 
-    /// Removes what was left in the middle of being made; answers how many files.
-    pub(super) fn sweep_scratch(&self) -> io::Result<u64> {
+    /// Removes what was left in the middle of being made long before `now`; answers how many files.
+    pub(super) fn sweep_scratch(&self, now: SystemTime) -> io::Result<u64> {
         let mut swept = 0;
         for entry in fs::read_dir(self.scratch())? {
             let entry = entry?;
             let changed = entry.metadata()?.modified()?;
-            if SystemTime::now().duration_since(changed).is_ok_and(|age| age > SCRATCH_EXPIRY) {
+            if now.duration_since(changed).is_ok_and(|age| age > SCRATCH_EXPIRY) {
                 fs::remove_file(entry.path())?;
                 swept += 1;
             }

@@ -1,6 +1,9 @@
 //! Uploads: announced, received (`write.rs`), completed or given up.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{JobId, Problem, ProjectId, Timestamp, UploadId, UploadStatus, UserId};
@@ -166,8 +169,9 @@ impl Store {
                 }
             }
         }
-        let store = self.clone();
-        swept += super::disk::blocking(move || store.0.files.sweep_scratch()).await?;
+        let (store, now) =
+            (self.clone(), SystemTime::UNIX_EPOCH + Duration::from_micros(self.now().micros().unsigned_abs()));
+        swept += super::disk::blocking(move || store.0.files.sweep_scratch(now)).await?;
         Ok(swept)
     }
 

@@ -17,7 +17,7 @@ pub(super) fn read_record(records: &Records, take: impl FnMut(usize, &str, Cell<
         let what = error.to_string();
         let hint = if what.contains("expected value") { "; write null where there is no number, not NaN" } else { "" };
         let message = format!("record {} (line {}): {}{hint}", records.number, records.line, excerpt_error(&what));
-        problem(if error.is_data() { "UNSUPPORTED_TYPE" } else { "UNREADABLE_FILE" }, message)
+        problem(if what.contains("invalid type") { "UNSUPPORTED_TYPE" } else { "UNREADABLE_FILE" }, message)
     })
 }
 
