@@ -2,6 +2,7 @@
 
 mod admin;
 mod demo;
+mod gc;
 mod health;
 mod logging;
 mod migrate;
@@ -34,6 +35,8 @@ enum Command {
     Admin(admin::AdminArgs),
     /// Makes API tokens in the server's own database.
     Token(admin::TokenArgs),
+    /// Removes files that nothing refers to, as the server does by itself.
+    Gc(gc::GcArgs),
     /// Asks a server whether it can work; the exit code tells.
     Health(health::HealthArgs),
 }
@@ -50,6 +53,7 @@ fn main() -> anyhow::Result<()> {
             Command::Migrate(args) => Box::pin(migrate::run(args)).await,
             Command::Admin(args) => Box::pin(admin::run(args)).await,
             Command::Token(args) => Box::pin(admin::token(args)).await,
+            Command::Gc(args) => Box::pin(gc::run(args)).await,
             Command::Health(args) => Box::pin(health::run(args)).await,
         }
     })

@@ -15,7 +15,7 @@ use poem::{
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    migrate, runner,
+    gc, migrate, runner,
     settings::{SettingFlags, Settings},
     shutdown,
 };
@@ -98,6 +98,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let lock = lock_data_dir(settings)?;
     let store = open_store(settings).await?;
     store.join_replicas().await;
+    store.keep_common_time().await?;
     let metrics = settings.metrics_address.as_ref().map(|_| Metrics::new()).transpose()?;
     let options = ApiOptions {
         allowed_origins: settings.allowed_origins.clone(),
@@ -117,6 +118,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<Running> {
     let mut tasks = vec![
         tokio::spawn(serve(acceptor, app, ended.clone())),
         tokio::spawn(housekeeping(store.clone(), ended.clone())),
+        tokio::spawn(collecting(store.clone(), settings.clone(), ended.clone())),
     ];
     if let (Some(metrics), Some(address)) = (metrics, &settings.metrics_address) {
         let (acceptor, url) = listen(address).await.context("metrics_address is a host and a port")?;
@@ -210,5 +212,12 @@ async fn housekeeping(store: Store, ended: watch::Receiver<bool>) {
         if let Err(error) = store.sweep_uploads().await {
             tracing::warn!(%error, "abandoned uploads could not be swept; trying again");
         }
+    }
+}
+
+async fn collecting(store: Store, settings: Settings, ended: watch::Receiver<bool>) {
+    tokio::select! {
+        () = told(ended) => {}
+        () = gc::regularly(store, &settings) => {}
     }
 }

@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     /// Jobs that the embedded runner works on at once.
     pub runner_concurrency: usize,
     pub lease_seconds: u64,
+    /// How often files that nothing refers to are removed; 0 never does.
+    pub gc_interval_minutes: u64,
+    /// How long a file may lie there before that.
+    pub gc_grace_hours: u64,
     /// Signs access tokens; the same on every replica. Made and kept in `data_dir` unless set.
     pub secret: Option<String>,
     pub allowed_origins: Vec<String>,
@@ -65,6 +69,8 @@ impl Default for Settings {
             runner_embedded: true,
             runner_concurrency: 1,
             lease_seconds: 30,
+            gc_interval_minutes: 60,
+            gc_grace_hours: 24,
             secret: None,
             allowed_origins: Vec::new(),
             slow_query_ms: 200,

@@ -1,4 +1,18 @@
+DROP TABLE job_metrics;
+DROP TABLE job_logs;
+DROP TABLE job_attempts;
+DROP TABLE job_labels;
+ALTER TABLE runners DROP COLUMN started_at;
+ALTER TABLE runners DROP COLUMN draining;
+ALTER TABLE runners DROP COLUMN capacity;
+CREATE INDEX jobs_queue ON jobs (priority DESC, id) WHERE status IN (0, 1);
+DROP INDEX jobs_running;
+DROP INDEX jobs_turn;
+DROP INDEX jobs_version;
+DROP INDEX jobs_dataset;
 DROP INDEX jobs_schedule;
 DROP INDEX jobs_sweep;
+ALTER TABLE jobs DROP COLUMN claimed_at;
+ALTER TABLE jobs DROP COLUMN labels;
 ALTER TABLE jobs DROP COLUMN schedule_id;
 ALTER TABLE jobs DROP COLUMN sweep_id;

@@ -2,7 +2,8 @@ use sea_orm_migration::prelude::*;
 
 use crate::Dialect;
 
-/// Jobs that something asked for by itself say what: a sweep, a schedule.
+/// What many runners need: labels that a job asks for, how many jobs a runner takes, turns by project, each attempt with
+/// its log and live metrics. Jobs that something asked for by itself say what: a sweep, a schedule.
 pub(crate) struct Migration;
 
 impl MigrationName for Migration {

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         None if names.is_empty() => println!("bench/ has no benchmark yet"),
         None => println!("{}", names.join("\n")),
         Some(name) if names.contains(name) => {
-            let script = format!("bench/{name}.py");
+            let script = script(name);
             process::run(workspace::command("python3", "").arg(script).args(&args.arguments))?;
         }
         Some(name) if names.is_empty() => bail!("no benchmark `{name}`: bench/ has none yet"),
@@ -30,9 +30,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Where the benchmark is. An underscore at the end keeps a name free that Python's own library has.
+fn script(name: &str) -> String {
+    let plain = format!("bench/{name}.py");
+    if workspace::root().join(&plain).is_file() { plain } else { format!("bench/{name}_.py") }
+}
+
 fn names() -> Vec<String> {
     let files = fs::read_dir(workspace::root().join("bench")).into_iter().flatten().flatten();
     let scripts = files.filter_map(|file| file.file_name().to_str()?.strip_suffix(".py").map(str::to_owned));
+    let scripts = scripts.map(|name| name.strip_suffix('_').map(str::to_owned).unwrap_or(name));
     // A leading underscore marks a module that benchmarks share.
     let mut names = scripts.filter(|name| !name.starts_with('_')).collect::<Vec<_>>();
     names.sort();

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     ApiState,
-    graphql::error::{ApiError, chain},
+    graphql::error::ApiError,
     http::{
         RequestId,
         auth::{Credential, authenticate},
@@ -57,11 +57,11 @@ impl From<ApiError> for FileError {
             "LIMIT_EXCEEDED" => StatusCode::PAYLOAD_TOO_LARGE,
             "UPLOAD_CLOSED" => StatusCode::CONFLICT,
             "INTERNAL" => StatusCode::INTERNAL_SERVER_ERROR,
+            "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+            "DISK_FULL" => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::BAD_REQUEST,
         };
-        if code == "INTERNAL" {
-            tracing::error!(error.chain = %chain(&error), "internal fault");
-        }
+        error.log_if_internal();
         Self::new(status, code, error.sentence())
     }
 }

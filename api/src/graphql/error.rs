@@ -39,10 +39,13 @@ impl ApiError {
         }
     }
 
-    /// Tells the log the whole chain of a fault of which the client learns only the request's id.
+    /// Tells the log the whole chain of a fault that is the server's, of which the client learns only a sentence.
     pub(crate) fn log_if_internal(&self) {
-        if self.code() == "INTERNAL" {
-            tracing::error!(error.chain = %chain(self), "internal fault");
+        match self.code() {
+            "INTERNAL" => tracing::error!(error.chain = %chain(self), "internal fault"),
+            "DISK_FULL" => tracing::error!(error.chain = %chain(self), "the disk of the files is full"),
+            "UNAVAILABLE" => tracing::warn!(error.chain = %chain(self), "the database does not answer"),
+            _ => {}
         }
     }
 
@@ -60,10 +63,15 @@ impl ApiError {
                 );
                 format!("{} is not allowed here: {lacking}", denied.action)
             }
-            _ if self.code() == "INTERNAL" => {
-                "the server could not do this; its log says why under this request id".to_owned()
-            }
-            other => other.to_string(),
+            other => match other.code() {
+                "INTERNAL" => "the server could not do this; its log says why under this request id".to_owned(),
+                "UNAVAILABLE" => "the server's database does not answer; try again in a moment".to_owned(),
+                "DISK_FULL" => {
+                    "the server's disk is full: nothing of this was kept; tell its operator, and send it again later"
+                        .to_owned()
+                }
+                _ => other.to_string(),
+            },
         }
     }
 }
@@ -74,6 +82,8 @@ fn store_code(error: &StoreError) -> &'static str {
         StoreError::Denied(denied) if denied.anonymous => "UNAUTHENTICATED",
         StoreError::Denied(_) => "FORBIDDEN",
         StoreError::Invalid(problems) => problems.first().map_or("INVALID_INPUT", |problem| problem.code),
+        error if error.is_unavailable() => "UNAVAILABLE",
+        error if error.is_disk_full() => "DISK_FULL",
         StoreError::Database(_) | StoreError::Files(_) | StoreError::Corrupt(_) => "INTERNAL",
     }
 }

@@ -18,6 +18,7 @@ mod detector;
 mod facet;
 mod figure;
 mod job;
+mod lineage;
 mod member;
 mod metric;
 mod model;
@@ -47,6 +48,8 @@ pub struct Query(
     detector::DetectorQuery,
     runner::RunnerQuery,
     job::JobQuery,
+    job::JobQueueQuery,
+    lineage::LineageQuery,
     prediction::PredictionQuery,
     model::ModelQuery,
     version::VersionQuery,
@@ -67,6 +70,7 @@ pub struct Mutation(
     runner::RunnerMutation,
     job::JobMutation,
     job::JobReportMutation,
+    job::JobAliveMutation,
     model::ModelMutation,
     version::VersionMutation,
     alias::AliasMutation,

@@ -105,6 +105,7 @@ impl From<ApiError> for Refusal {
         let status = match error.code() {
             "UNAUTHENTICATED" => StatusCode::UNAUTHORIZED,
             "INTERNAL" => StatusCode::INTERNAL_SERVER_ERROR,
+            "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self::new(status, error.code(), error.sentence())

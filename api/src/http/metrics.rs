@@ -12,8 +12,8 @@ pub fn metrics_app(metrics: Arc<Metrics>, store: Store) -> impl Endpoint<Output 
 }
 
 #[handler]
-fn text(Data(metrics): Data<&Arc<Metrics>>, Data(store): Data<&Store>) -> Response {
-    match metrics.text(store) {
+async fn text(Data(metrics): Data<&Arc<Metrics>>, Data(store): Data<&Store>) -> Response {
+    match metrics.text(store).await {
         Ok(text) => Response::builder().content_type("text/plain; version=0.0.4; charset=utf-8").body(text),
         Err(error) => {
             tracing::error!(%error, "the metrics have no text");

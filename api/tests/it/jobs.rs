@@ -125,6 +125,20 @@ impl Plant {
         done = self.ok(query, json!({ "id": claim["job"]["id"] })).await;
         done["job"]["version"]["id"].take()
     }
+
+    /// Scores its dataset to the end; the prediction's id.
+    pub(crate) async fn predicted(&self, version: &Value) -> Value {
+        let query = "mutation ($v: ID!, $d: ID!) { predict(input: {version: $v, dataset: $d}) { job { id } } }";
+        self.ok(query, json!({ "v": version, "d": self.dataset })).await;
+        let claim = self.claim().await;
+        let token = claim["token"].as_str().unwrap();
+        let upload = send_file(&self.app, token, &self.project, "s.safetensors", scores()).await;
+        let predict = json!({ "scoresUpload": upload, "rowCount": 3, "anomalyCount": 1, "threshold": 0.5 });
+        let input = json!({ "job": claim["job"]["id"], "attempt": 1, "result": { "predict": predict } });
+        self.app.ok(Some(token), COMPLETE, json!({ "input": input })).await;
+        let query = "query ($id: ID!) { job(id: $id) { prediction { id } } }";
+        self.ok(query, json!({ "id": claim["job"]["id"] })).await["job"]["prediction"]["id"].take()
+    }
 }
 
 /// `score` and `label` for three rows.

@@ -16,6 +16,7 @@ mod once;
 mod organisation;
 mod plain;
 mod replicas;
+mod running;
 mod schema;
 mod series;
 mod since;

@@ -130,3 +130,30 @@ async fn the_api_itself_does_not_tell() {
     let answer = app.send(TestApp::request(Method::GET, "/metrics", None, ())).await;
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_its_runners_and_how_attempts_end_are_in_the_metrics() {
+    let metrics = Metrics::new().unwrap();
+    let options = ApiOptions { metrics: Some(metrics.clone()), ..ApiOptions::default() };
+    let plant = crate::jobs::Plant::with_options(options).await;
+    plant.train().await;
+    plant.trained().await;
+    plant.train().await;
+    plant.train().await;
+    plant.claim().await;
+    plant.app.clock.advance(Duration::from_secs(7));
+    let text = read(&plant.app, &metrics).await;
+    for (series, expected) in [
+        ("nunatak_jobs{status=\"queued\"}", 1.0),
+        ("nunatak_jobs{status=\"running\"}", 1.0),
+        ("nunatak_detector_jobs{detector=\"lof\",status=\"queued\"}", 1.0),
+        ("nunatak_jobs_oldest_queued_seconds", 7.0),
+        ("nunatak_jobs_without_runner", 0.0),
+        ("nunatak_runners{status=\"online\"}", 1.0),
+        ("nunatak_runner_capacity", 1.0),
+        ("nunatak_job_attempts_ended_total{end=\"succeeded\"}", 1.0),
+        ("nunatak_job_attempts_ended_total{end=\"expired\"}", 0.0),
+    ] {
+        assert_eq!(value(&text, series), expected, "{series}");
+    }
+}

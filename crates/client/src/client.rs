@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use graphql_client::GraphQLQuery;
 use reqwest::{RequestBuilder, StatusCode, Url};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::document::only;
@@ -112,8 +113,8 @@ impl Client {
 
         let mut backoff = self.backoff();
         for _ in 0..self.shared.options.retries {
-            match self.post(&call, timeout).await {
-                Ok((status, body)) => return response::read(status, &body),
+            match self.ask(&call, timeout).await {
+                Ok(answer) => return answer,
                 Err(failure) if failure.nothing_sent || repeatable => {
                     let wait = backoff.next_delay();
                     tracing::debug!(
@@ -125,8 +126,20 @@ impl Client {
                 Err(failure) => return Err(failure.error),
             }
         }
-        let (status, body) = self.post(&call, timeout).await.map_err(|failure| failure.error)?;
-        response::read(status, &body)
+        self.ask(&call, timeout).await.map_err(|failure| failure.error)?
+    }
+
+    /// One try. A server that says that it cannot answer now has not.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        call: &Value,
+        timeout: Duration,
+    ) -> Result<Result<T, ClientError>, Unanswered> {
+        let (status, body) = self.post(call, timeout).await?;
+        match response::read(status, &body) {
+            Err(error @ ClientError::Unreachable { .. }) => Err(Unanswered { error, nothing_sent: false }),
+            answer => Ok(answer),
+        }
     }
 
     async fn post(&self, call: &Value, timeout: Duration) -> Result<(StatusCode, Bytes), Unanswered> {

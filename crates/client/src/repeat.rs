@@ -5,8 +5,17 @@ use serde_json::Value;
 /// Mutations whose repetition changes nothing: upserts, and those that the server fences by the job's attempt.
 ///
 /// Not here: `claimJob` (a lost answer is a claim that runs out by itself; asking again would take a second job).
-const REPEATABLE: [&str; 7] =
-    ["RegisterRunner", "Heartbeat", "ReportProgress", "CompleteJob", "FailJob", "CompleteUpload", "MoveAlias"];
+const REPEATABLE: [&str; 9] = [
+    "RegisterRunner",
+    "DrainRunner",
+    "Heartbeat",
+    "ReportProgress",
+    "ReportLogs",
+    "CompleteJob",
+    "FailJob",
+    "CompleteUpload",
+    "MoveAlias",
+];
 
 /// Queries may be repeated, and so may mutations with an idempotency key.
 pub(crate) fn is_repeatable(operation: &str, document: &str, variables: &Value) -> bool {

@@ -58,6 +58,8 @@ impl From<Fault> for ClientError {
         let Extensions { code, request_id } = fault.extensions.unwrap_or_default();
         match code.as_deref() {
             Some("UNAUTHENTICATED") => Self::Unauthenticated,
+            // It is there, but without its database: the same to whoever asks.
+            Some("UNAVAILABLE") => Self::Unreachable { message: fault.message },
             _ => Self::Rejected { code: code.unwrap_or_else(|| "UNKNOWN".into()), message: fault.message, request_id },
         }
     }
@@ -97,6 +99,8 @@ mod tests {
         assert_eq!(error.to_string(), "Not there. (NOT_FOUND, request r1)");
         let fault = json!({ "message": "Who are you?", "extensions": { "code": "UNAUTHENTICATED" } });
         assert!(matches!(read_json(&json!({ "errors": [fault] })), Err(ClientError::Unauthenticated)));
+        let fault = json!({ "message": "No database.", "extensions": { "code": "UNAVAILABLE" } });
+        assert!(matches!(read_json(&json!({ "errors": [fault] })), Err(ClientError::Unreachable { .. })));
     }
 
     #[test]

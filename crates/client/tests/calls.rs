@@ -35,14 +35,14 @@ async fn breaking(broken: usize) -> (Client, Arc<AtomicUsize>) {
 #[tokio::test]
 async fn a_heartbeat_is_sent_until_it_is_answered() {
     let (client, seen) = breaking(2).await;
-    assert!(client.heartbeat("job_1", 1).await.unwrap());
+    assert!(client.heartbeat("job_1", 1, Duration::ZERO).await.unwrap().cancel_requested);
     assert_eq!(seen.load(Ordering::Relaxed), 3);
 }
 
 #[tokio::test]
 async fn patience_ends() {
     let (client, seen) = breaking(usize::MAX).await;
-    assert!(matches!(client.heartbeat("job_1", 1).await, Err(ClientError::Unreachable { .. })));
+    assert!(matches!(client.heartbeat("job_1", 1, Duration::ZERO).await, Err(ClientError::Unreachable { .. })));
     assert_eq!(seen.load(Ordering::Relaxed), 4);
 }
 

@@ -40,6 +40,10 @@ stored_enum! {
     JobStatus: i16 { Queued = 0, Running = 1, Succeeded = 2, Failed = 3, Cancelled = 4, }
 }
 stored_enum! {
+    /// How much a line of a job's log matters.
+    LogLevel: i16 { Debug = 0, Info = 1, Warn = 2, Error = 3, }
+}
+stored_enum! {
     UploadStatus: i16 { Pending = 0, Completed = 1, Aborted = 2, }
 }
 stored_enum! {

@@ -30,6 +30,10 @@ pub enum Event {
         job: JobId,
         project: ProjectId,
     },
+    /// A job of this project waits for a runner.
+    JobQueued {
+        project: ProjectId,
+    },
     VersionRegistered {
         version: VersionId,
         model: ModelId,

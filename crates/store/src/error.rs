@@ -1,6 +1,6 @@
 use nunatak_authz::Denied;
 use nunatak_domain::Problem;
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 /// Why a read or write did not happen, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,29 @@ impl StoreError {
         };
         let code = error.as_database_error().and_then(|error| error.code());
         matches!(code.as_deref(), Some("40P01" | "40001"))
+    }
+
+    /// The database cannot be reached, or its connection was cut: what was asked may be asked again a little later. Whether
+    /// it happened is unknown.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let error = match error {
+            DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => return true,
+            DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => error,
+            _ => return false,
+        };
+        // Class 57P: PostgreSQL is going down, coming up or ended the connection; class 08: the connection broke.
+        let code = error.as_database_error().and_then(|error| error.code());
+        let ended = code.is_some_and(|code| code.starts_with("57P") || code.starts_with("08"));
+        ended || matches!(**error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+    }
+
+    /// The disk of the files takes no more: it, or what this server may write on it, is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        matches!(self, Self::Files(error) if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge))
     }
 
     #[must_use]

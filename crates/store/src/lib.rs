@@ -31,6 +31,7 @@ pub mod figures;
 pub mod files;
 pub mod identity;
 pub mod jobs;
+pub mod lineage;
 pub mod metrics;
 pub mod models;
 pub mod organisation;
@@ -53,7 +54,7 @@ pub use nunatak_authz::{Action, Actor, Permit, Scope};
 use nunatak_domain::{Clock, Timestamp};
 pub use origin::Origin;
 pub use slow::SlowStatements;
-pub use stats::{PoolStats, StoreStats};
+pub use stats::{AttemptEnd, PoolStats, StoreStats};
 
 /// The handle to everything that is kept; cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,6 +70,7 @@ struct Inner {
     keys: keys::KeyCache,
     models: models::KnownModels,
     jobs: jobs::JobOptions,
+    common_time: jobs::CommonTime,
     samples: versions::Samples,
     counts: versions::Counts,
 }
@@ -95,6 +97,7 @@ impl Store {
             keys: keys::KeyCache::default(),
             models: models::KnownModels::default(),
             jobs: options.jobs,
+            common_time: jobs::CommonTime::default(),
             samples: Default::default(),
             counts: Default::default(),
         })))

@@ -29,6 +29,10 @@ pub struct RunnerRecord {
     /// The user in whose name it claims jobs.
     pub user: UserId,
     pub labels: Vec<String>,
+    /// How many jobs it takes at once.
+    pub capacity: i32,
+    /// It has said that it claims no more.
+    pub draining: bool,
     pub registered_at: Timestamp,
     pub last_seen_at: Timestamp,
     /// It has been heard of within the last three leases.
@@ -40,15 +44,18 @@ pub struct RunnerRecord {
 pub struct NewRunner {
     pub name: Name,
     pub labels: Vec<String>,
+    /// How many jobs it takes at once, 1 to 1000.
+    pub capacity: i32,
     /// All that it offers: what it does not name here, it does not get jobs for.
     pub detectors: Vec<NewDetector>,
 }
 
 const MAX_DETECTORS: usize = 200;
-const MAX_LABELS: usize = 20;
-const MAX_LABEL_CHARS: usize = 60;
+pub(crate) const MAX_LABELS: usize = 20;
+pub(crate) const MAX_LABEL_CHARS: usize = 60;
+const MAX_CAPACITY: i32 = 1000;
 /// A runner that misses this many leases in a row is taken for gone.
-const LEASES_UNTIL_OFFLINE: i64 = 3;
+const LEASES_UNTIL_OFFLINE: u32 = 3;
 /// How stale "last seen" may get before it is written again: a heartbeat should not always cost a second write.
 const SEEN_EVERY_MICROS: i64 = 5_000_000;
 
@@ -59,6 +66,9 @@ impl NewRunner {
         if self.labels.len() > MAX_LABELS || self.labels.iter().any(bad_label) {
             let message = "a runner has at most 20 labels of 1 to 60 characters";
             problems.push(Problem::new("INVALID_INPUT", message).at("labels"));
+        }
+        if !(1..=MAX_CAPACITY).contains(&self.capacity) {
+            problems.push(Problem::new("OUT_OF_RANGE", "a runner takes 1 to 1000 jobs at once").at("capacity"));
         }
         if self.detectors.len() > MAX_DETECTORS {
             problems.push(Problem::new("LIMIT_EXCEEDED", "a runner has at most 200 detectors").at("detectors"));
@@ -76,17 +86,22 @@ impl Store {
     fn runner_record(&self, row: runners::Model) -> Result<RunnerRecord, StoreError> {
         let corrupt = |_| StoreError::Corrupt(format!("labels of runner {}", row.id));
         let labels = serde_json::from_str(&row.labels).map_err(corrupt)?;
-        let lease = i64::try_from(self.0.jobs.lease.as_micros()).unwrap_or(i64::MAX);
-        let silent_for = self.now().micros() - row.last_seen_at;
         Ok(RunnerRecord {
             id: row.id.into(),
             name: row.name,
             user: row.user_id.into(),
             labels,
+            capacity: row.capacity,
+            draining: row.draining,
             registered_at: Timestamp::from_micros(row.registered_at),
             last_seen_at: Timestamp::from_micros(row.last_seen_at),
-            online: silent_for <= lease.saturating_mul(LEASES_UNTIL_OFFLINE),
+            online: row.last_seen_at >= self.online_since().micros(),
         })
+    }
+
+    /// Whoever was last heard of before is taken for gone.
+    pub(crate) fn online_since(&self) -> Timestamp {
+        self.now().minus(self.0.jobs.lease * LEASES_UNTIL_OFFLINE)
     }
 
     /// Registers a runner under its name, or brings it up to date, together with its detectors.
@@ -105,9 +120,18 @@ impl Store {
             labels: Set(json!(new.labels).to_string()),
             registered_at: Set(now.micros()),
             last_seen_at: Set(now.micros()),
+            capacity: Set(new.capacity),
+            draining: Set(false),
+            started_at: Set(self.lease_now().micros()),
         };
         let again = OnConflict::columns([runners::Column::UserId, runners::Column::Name])
-            .update_columns([runners::Column::Labels, runners::Column::LastSeenAt])
+            .update_columns([
+                runners::Column::Labels,
+                runners::Column::LastSeenAt,
+                runners::Column::Capacity,
+                runners::Column::Draining,
+                runners::Column::StartedAt,
+            ])
             .to_owned();
         runners::Entity::insert(row).on_conflict(again).exec_without_returning(&txn).await?;
         let row = runners::Entity::find()
@@ -131,6 +155,23 @@ impl Store {
         self.audit(&txn, permit, RunnerId(row.id), json!({"name": new.name, "detectors": ids.len()})).await?;
         txn.commit().await?;
         self.runner_record(row)
+    }
+
+    /// Notes that a runner finishes what it has and claims no more, until it registers again.
+    ///
+    /// # Errors
+    /// `NotFound` for a runner of another user.
+    pub async fn drain_runner(&self, permit: &Permit, id: RunnerId) -> Result<RunnerRecord, StoreError> {
+        scope::require(permit, Action::RegisterRunner)?;
+        let row = runners::Entity::update_many()
+            .col_expr(runners::Column::Draining, Expr::value(true))
+            .col_expr(runners::Column::LastSeenAt, Expr::value(self.now().micros()))
+            .filter(runners::Column::Id.eq(id.0))
+            .filter(runners::Column::UserId.eq(permit.user().0))
+            .exec_with_returning(self.0.db.write())
+            .await?
+            .pop();
+        self.runner_record(row.ok_or(StoreError::NotFound("runner"))?)
     }
 
     /// Those of `ids` that there are. Every signed-in user sees all runners.

@@ -7,7 +7,7 @@ use std::{
 
 use sea_orm::{DatabaseBackend, DatabaseConnection};
 
-use crate::Store;
+use crate::{Store, files::FileStats};
 
 /// Counted since the start.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(crate) struct Meter {
     failed: AtomicU64,
     slow: AtomicU64,
     micros: AtomicU64,
+    /// Attempts that this server saw end: by success, failure (a retry may follow), cancel, and silence.
+    attempts: [AtomicU64; 4],
 }
 
 impl Meter {
@@ -25,12 +27,40 @@ impl Meter {
         self.micros.fetch_add(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
+    pub(crate) fn attempt(&self, end: AttemptEnd) {
+        self.attempts[end as usize].fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn slow(&self) {
         self.slow.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn slow_so_far(&self) -> u64 {
         self.slow.load(Relaxed)
+    }
+}
+
+/// How an attempt at a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptEnd {
+    Succeeded = 0,
+    Failed = 1,
+    Cancelled = 2,
+    /// The runner fell silent.
+    Expired = 3,
+}
+
+impl AttemptEnd {
+    pub const ALL: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Cancelled, Self::Expired];
+
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
     }
 }
 
@@ -44,6 +74,9 @@ pub struct StoreStats {
     /// All statements' time together.
     pub busy: Duration,
     pub pools: Vec<PoolStats>,
+    /// Attempts at jobs that this server saw end, in the order of [`AttemptEnd::ALL`].
+    pub attempts: [u64; 4],
+    pub files: FileStats,
 }
 
 /// The connections of one pool.
@@ -81,6 +114,8 @@ impl Store {
             slow: meter.slow_so_far(),
             busy: Duration::from_micros(meter.micros.load(Relaxed)),
             pools,
+            attempts: AttemptEnd::ALL.map(|end| meter.attempts[end as usize].load(Relaxed)),
+            files: self.file_stats(),
         }
     }
 }

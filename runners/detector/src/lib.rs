@@ -45,7 +45,7 @@ mod training;
 mod validation;
 
 pub use artifact::Artifact;
-pub use context::{Context, ignore_progress};
+pub use context::{Context, LogLevel, Note, ignore_note, ignore_progress};
 pub use csv_reader::CsvOptions;
 pub use detector::{Classified, Detector, DetectorSpec, FittedDetector, InputKind, Learning, Reasons, SavedState};
 pub use error::DetectorError;

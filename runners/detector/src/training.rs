@@ -12,7 +12,7 @@ use crate::threshold::{self, Calibration, HeldOut, Method, Options, Source};
 use crate::validation::check_scores;
 use crate::{
     ARTIFACT_FORMAT, Artifact, ArtifactHeader, Context, Detector, DetectorError, DetectorSpec, Figure, Frame,
-    Hyperparameters, Learning, evaluation, figures,
+    Hyperparameters, Learning, LogLevel, evaluation, figures,
 };
 
 /// Everything that training one version gives.
@@ -72,11 +72,17 @@ pub fn train(
     let scores = prepared.scores_of_rows(&seen).into_owned();
 
     ctx.report(0.5, "calibrating the threshold on held-back rows");
-    let held = ctx.span(0.5, 0.95, |ctx| hold_out(detector, &prepared, &scores, &hyperparameters, &options, ctx))?;
+    let held = ctx.span(0.5, 0.95, |ctx| {
+        hold_out(detector, &prepared, &scores, &hyperparameters, &options, &ctx.without_notes())
+    })?;
     let labels = prepared.rows.labels();
     let contamination = hyperparameters.contamination()?;
     let (threshold, calibration) = threshold::calibrate(&options, contamination, &held, &scores, labels)?;
 
+    let rate = calibration.expected_false_alarm_rate;
+    let calibrated =
+        format!("threshold {threshold} by {} held-back rows; expected false alarms {rate}", held.rows.len());
+    ctx.log(LogLevel::Info, &calibrated);
     ctx.report(0.95, "writing the version");
     let saved = fitted.save();
     let mut parameters = fitted.parameters();

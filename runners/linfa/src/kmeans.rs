@@ -48,6 +48,7 @@ pub(crate) fn cluster(table: &Array2<f64>, settings: Settings, ctx: &Context<'_>
     for run in 0..settings.n_init.max(1) {
         let found = rows.lloyd(settings, run as u64, ctx)?;
         ctx.report((run + 1) as f64 / settings.n_init.max(1) as f64, "clustering");
+        ctx.metric("inertia", found.inertia, run as i64);
         if best.as_ref().is_none_or(|best| found.inertia < best.inertia) {
             best = Some(found);
         }

@@ -1,12 +1,12 @@
 //! One claim from beginning to end.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use nunatak_client::runner::{
     Claim, ClaimedArtifact, ClaimedDataset, ClaimedJob, CompleteJobInput, FailJobInput, JobKind, JobResultInput,
-    Registration,
+    LogLevel, LogLineInput, Registration,
 };
 use nunatak_client::{Backoff, Client, ClientError};
 use tokio::sync::watch;
@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::crew::Crew;
 use crate::failure::{Failure, Told};
+use crate::journal::Journal;
 use crate::progress::{self, Progress};
 use crate::stop::{Stop, StopSignal};
 use crate::{jobs, lease};
@@ -22,8 +23,8 @@ use crate::{jobs, lease};
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) crew: Arc<Crew>,
-    /// With the token of the claim, which sees only this job's data.
-    pub(crate) client: Client,
+    /// With the token of the claim, which sees only this job's data; each heartbeat brings a fresh one.
+    client: RwLock<Client>,
     pub(crate) job: ClaimedJob,
     /// Where results are uploaded to.
     pub(crate) project: String,
@@ -33,7 +34,11 @@ pub(crate) struct Attempt {
     pub(crate) number: i64,
     pub(crate) stop: StopSignal,
     pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) journal: Journal,
 }
+
+/// The last lines of a log are worth so much of the time until the job counts as done.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Runs the claimed job, tells the server how it went, and logs it. Errors end here.
 pub(crate) async fn run(crew: Arc<Crew>, claim: Claim) {
@@ -41,7 +46,7 @@ pub(crate) async fn run(crew: Arc<Crew>, claim: Claim) {
         tracing::info_span!("job", job.id = %claim.job.id, job.kind = ?claim.job.kind, job.attempt = claim.attempt);
     let registration = crew.registration();
     let attempt = Attempt {
-        client: crew.client.with_token(&claim.token),
+        client: RwLock::new(crew.client.with_token(&claim.token)),
         crew,
         job: claim.job,
         project: claim.project,
@@ -50,6 +55,7 @@ pub(crate) async fn run(crew: Arc<Crew>, claim: Claim) {
         number: claim.attempt,
         stop: StopSignal::new(),
         progress: watch::Sender::default(),
+        journal: Journal::default(),
     };
     let run = async {
         let started = Instant::now();
@@ -67,11 +73,12 @@ pub(crate) async fn run(crew: Arc<Crew>, claim: Claim) {
 impl Attempt {
     /// Beside the work, until it ends: keeps the lease, shows progress, hears the shutdown.
     async fn watch(&self, registration: &Registration) {
-        let beat = || self.client.heartbeat(&self.job.id, self.number);
-        let report = async |progress: Progress| {
-            let Progress { fraction, message } = progress;
-            let answer = self.client.report_progress(&self.job.id, self.number, fraction, &message).await;
-            lease::heed(answer, &self.stop);
+        let beat = async |wait: Duration| {
+            let beat = self.client().heartbeat(&self.job.id, self.number, wait).await?;
+            if let Some(token) = beat.token {
+                self.renew(&token);
+            }
+            Ok(beat.cancel_requested)
         };
         let shutdown = async {
             self.crew.give_up.cancelled().await;
@@ -79,9 +86,58 @@ impl Attempt {
         };
         tokio::join!(
             lease::keep(registration, &self.stop, beat),
-            progress::forward(self.progress.subscribe(), progress::EVERY, report),
+            progress::forward(self.progress.subscribe(), progress::EVERY, |progress| self.report(progress)),
+            self.journal.forward(|offset, lines| self.send_lines(offset, lines)),
             shutdown,
         );
+    }
+
+    async fn report(&self, Progress { fraction, message, .. }: Progress) {
+        loop {
+            let metrics = self.journal.take_metrics();
+            let client = self.client();
+            let told = client.report_progress(&self.job.id, self.number, fraction, &message, metrics.clone()).await;
+            let arrived = lease::heed(told, &self.stop);
+            match (metrics.is_empty(), arrived) {
+                // More may have come meanwhile, and there may be more than one call takes.
+                (false, true) => {}
+                (false, false) => return self.journal.restore_metrics(metrics),
+                (true, _) => return,
+            }
+        }
+    }
+
+    async fn send_lines(&self, offset: i64, lines: Vec<LogLineInput>) -> Result<(), ClientError> {
+        self.client().report_logs(&self.job.id, self.number, offset, lines).await
+    }
+
+    /// Tells what is still in the journal, before the attempt is over and takes no more.
+    async fn close_journal(&self) {
+        let Progress { fraction, message, .. } = self.progress.borrow().clone();
+        let last = async {
+            if self.journal.has_metrics() {
+                self.report(Progress { fraction, message, ..Progress::default() }).await;
+            }
+            self.journal.flush(|offset, lines| self.send_lines(offset, lines)).await
+        };
+        if !matches!(tokio::time::timeout(LAST_LINES, last).await, Ok(Ok(()))) {
+            tracing::debug!("the last lines of the log did not come through");
+        }
+    }
+
+    /// The client with the token that is good now.
+    pub(crate) fn client(&self) -> Client {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn renew(&self, token: &str) {
+        let renewed = self.client().with_token(token);
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+    }
+
+    /// A line for the job's log.
+    pub(crate) fn log(&self, message: &str) {
+        self.journal.log(LogLevel::Info, message);
     }
 
     async fn work_and_tell(&self) {
@@ -90,8 +146,14 @@ impl Attempt {
         // Without the message: a detector may quote the cell at fault, and the server has it anyway.
         tracing::warn!(error.code = %told.code, job.retryable = told.retryable, "failed");
         let Told { code, message, retryable } = told;
+        self.journal.log(LogLevel::Error, &format!("{code}: {message}"));
+        self.close_journal().await;
         let input = FailJobInput { job: self.job.id.clone(), attempt: self.number, code, message, retryable };
-        if let Err(failure) = self.until_answered(|| self.client.fail_job(input.clone())).await {
+        let give_back = || {
+            let (client, input) = (self.client(), input.clone());
+            async move { client.fail_job(input).await }
+        };
+        if let Err(failure) = self.until_answered(give_back).await {
             tracing::warn!(?failure, "cannot give the job back; its lease will run out");
         }
     }
@@ -105,8 +167,13 @@ impl Attempt {
                 return Err(Failure::retry("UNSUPPORTED_JOB", "This runner is too old for this kind of job."));
             }
         };
+        self.close_journal().await;
         let input = CompleteJobInput { job: self.job.id.clone(), attempt: self.number, result };
-        self.until_answered(|| self.client.complete_job(input.clone())).await?;
+        let complete = || {
+            let (client, input) = (self.client(), input.clone());
+            async move { client.complete_job(input).await }
+        };
+        self.until_answered(complete).await?;
         tracing::info!("completed");
         Ok(())
     }

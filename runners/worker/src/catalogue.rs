@@ -21,6 +21,7 @@ pub(crate) async fn register(
     let input = RegisterRunnerInput {
         name: options.name.clone(),
         labels: options.labels.clone(),
+        capacity: i64::try_from(options.concurrency.max(1)).unwrap_or(1000).min(1000),
         detectors: detectors.iter().map(|detector| detector_input(detector.as_ref())).collect(),
     };
     // A server needs a second or two to start; after 10 s a person is looking at the log.

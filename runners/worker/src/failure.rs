@@ -89,7 +89,7 @@ impl From<io::Error> for Failure {
 }
 
 fn is_passing(code: &str) -> bool {
-    matches!(code, "INTERNAL" | "TIMEOUT" | "RATE_LIMITED" | "UNKNOWN" | "CHECKSUM_MISMATCH")
+    matches!(code, "INTERNAL" | "DISK_FULL" | "TIMEOUT" | "RATE_LIMITED" | "UNKNOWN" | "CHECKSUM_MISMATCH")
         || code.starts_with("UPLOAD_")
         || code.starts_with("HTTP_5")
 }

@@ -1,6 +1,7 @@
 //! Keeping a claim: a sign of life now and then, and noticing when the claim is gone.
 
 use std::future::Future;
+use std::time::Duration;
 
 use nunatak_client::ClientError;
 use nunatak_client::runner::Registration;
@@ -9,30 +10,36 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::failure::is_lease_lost;
 use crate::stop::{Stop, StopSignal};
 
-/// Calls `beat` in the rhythm of `registration` and turns its answers into reasons to stop; never ends by itself.
+/// A job of a moment is over before anybody wants it cancelled: it costs no call.
+const FIRST: Duration = Duration::from_millis(250);
+
+/// Keeps one call of `beat` open, which the server answers at once when the job is to be cancelled and else after the time
+/// that it is given; turns the answers into reasons to stop; never ends by itself.
 ///
 /// The lease is counted on our own clock from before each successful call, so that we never believe in it longer than the
 /// server does.
-pub(crate) async fn keep<F>(registration: &Registration, stop: &StopSignal, beat: impl Fn() -> F)
+pub(crate) async fn keep<F>(registration: &Registration, stop: &StopSignal, beat: impl Fn(Duration) -> F)
 where
     F: Future<Output = Result<bool, ClientError>>,
 {
+    // Half a beat waiting and half a beat of patience: a single dead connection does not use up the lease.
+    let wait = registration.heartbeat / 2;
     let mut expires = Instant::now() + registration.lease;
-    let mut pause = registration.heartbeat;
+    let mut next = Instant::now() + FIRST.min(wait);
     while stop.reason() != Some(Stop::LeaseLost) {
-        sleep_until(expires.min(Instant::now() + pause)).await;
+        sleep_until(expires.min(next)).await;
         let sent = Instant::now();
-        // No longer than one beat, so that a single dead connection does not use up the lease.
         let limit = expires.min(sent + registration.heartbeat);
-        let came_through = match timeout_at(limit, beat()).await {
+        let came_through = match timeout_at(limit, beat(wait)).await {
             Ok(answer) => heed(answer, stop),
             Err(_) => false,
         };
         if came_through {
             expires = sent + registration.lease;
-            pause = registration.heartbeat;
+            // An answer that came early (nothing is waited for once a cancel was asked for) is not asked for at once again.
+            next = sent + wait;
         } else {
-            pause = registration.heartbeat / 4;
+            next = Instant::now() + registration.heartbeat / 4;
         }
         if Instant::now() >= expires {
             tracing::warn!(lease_s = registration.lease.as_secs(), "no heartbeat came through for a whole lease");
@@ -61,7 +68,6 @@ pub(crate) fn heed(answer: Result<bool, ClientError>, stop: &StopSignal) -> bool
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::time::Duration;
 
     use nunatak_client::UserError;
 
@@ -82,7 +88,7 @@ mod tests {
     /// Runs `keep` over `answers` (then fine for ever) until it stops; gives the reason and the seconds it took.
     async fn stops_after(answers: Vec<Result<bool, ClientError>>) -> (Option<Stop>, u64) {
         let (stop, started, answers) = (StopSignal::new(), Instant::now(), RefCell::new(answers.into_iter()));
-        let beat = || {
+        let beat = |_: Duration| {
             let answer = answers.borrow_mut().next().unwrap_or(Ok(false));
             async { answer }
         };
@@ -108,7 +114,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_server_can_cancel_and_take_away() {
-        assert_eq!(stops_after(vec![Ok(false), Ok(true)]).await, (Some(Stop::Cancelled), 40));
-        assert_eq!(stops_after(vec![Err(lost())]).await, (Some(Stop::LeaseLost), 20));
+        assert_eq!(stops_after(vec![Ok(false), Ok(true)]).await, (Some(Stop::Cancelled), 10));
+        assert_eq!(stops_after(vec![Err(lost())]).await, (Some(Stop::LeaseLost), 0));
     }
 }

@@ -18,6 +18,7 @@ mod compute;
 mod crew;
 mod failure;
 mod jobs;
+mod journal;
 mod lease;
 mod options;
 mod progress;

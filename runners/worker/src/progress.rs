@@ -13,6 +13,8 @@ pub(crate) struct Progress {
     /// From 0 to 1.
     pub(crate) fraction: f64,
     pub(crate) message: String,
+    /// Metrics that were noted so far: more of them is news, too.
+    pub(crate) noted: u64,
 }
 
 /// Sends the latest of `updates`, at most once in `every`; what was overtaken is dropped. Never ends by itself.
@@ -43,7 +45,7 @@ mod tests {
         let report = async {
             // 100 reports in 990 ms: 0 ms, then the latest at 500 ms and at 1000 ms.
             for idx in 0..100 {
-                sender.send_replace(Progress { fraction: f64::from(idx) / 100.0, message: "fitting".into() });
+                sender.send_replace(Progress { fraction: f64::from(idx) / 100.0, message: "fitting".into(), noted: 0 });
                 sleep(Duration::from_millis(10)).await;
             }
             sleep(Duration::from_secs(5)).await;

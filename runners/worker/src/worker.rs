@@ -17,6 +17,9 @@ use crate::{WorkerOptions, catalogue};
 /// iteration, but the attempt does not wait for it: this is for the one call that gives the job back.
 const GIVE_BACK: Duration = Duration::from_secs(10);
 
+/// A server that is away must not hold up the end.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// A runner: a client with a runner's token, the detectors it offers, and how it behaves.
 #[derive(Debug)]
 pub struct Worker {
@@ -52,6 +55,7 @@ impl Worker {
             ended = all(&mut loops) => ended,
         };
         crew.closing.cancel();
+        say_goodbye(&crew).await;
         tracing::info!(drain.max_ms = drain.as_millis() as u64, "stopped claiming jobs");
         let drained = match tokio::time::timeout(drain, all(&mut loops)).await {
             Ok(drained) => drained,
@@ -61,6 +65,15 @@ impl Worker {
             }
         };
         early.and(drained)
+    }
+}
+
+/// So that the server counts on this runner no more. Where it does not come through, silence says the same later.
+async fn say_goodbye(crew: &Crew) {
+    let runner = crew.registration().runner;
+    let told = tokio::time::timeout(GOODBYE, crew.client.drain_runner(&runner)).await;
+    if !matches!(told, Ok(Ok(()))) {
+        tracing::debug!("the server could not be told that this runner ends");
     }
 }
 

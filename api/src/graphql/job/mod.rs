@@ -1,6 +1,10 @@
-//! Jobs: asking for them (`mutation`), carrying them out (`report`, `result`), following them (`subscription`).
+//! Jobs: asking for them (`mutation`), carrying them out (`report`, `result`, `alive`), following them (`subscription`,
+//! `details`).
 
+mod alive;
 mod claim;
+mod details;
+mod health;
 mod loaders;
 mod mutation;
 mod query;
@@ -9,6 +13,8 @@ mod result;
 mod subscription;
 mod types;
 
+pub use alive::JobAliveMutation;
+pub use health::JobQueueQuery;
 pub use mutation::JobMutation;
 pub use query::JobQuery;
 pub use report::JobReportMutation;

@@ -38,6 +38,9 @@ pub struct TrainModelInput {
     /// Names of tags for the version; those that are missing are made.
     #[graphql(default)]
     tags: Vec<String>,
+    /// Only a runner that has all of these labels gets it, at most 20.
+    #[graphql(default)]
+    labels: Vec<String>,
     /// -100 to 100; higher goes first.
     #[graphql(default = 0)]
     priority: i32,
@@ -60,6 +63,7 @@ impl TrainModelInput {
             hyperparameters: self.hyperparameters.as_ref().map_or(Value::Null, |given| given.0.clone()),
             seed: self.seed.0,
             tags: self.tags.iter().enumerate().map(tag).collect::<Result<_, _>>()?,
+            labels: self.labels.clone(),
             priority: self.priority,
             max_attempts: self.max_attempts,
             ..request
@@ -75,6 +79,9 @@ pub struct PredictInput {
     /// The dataset version to score, `dsv_…`, of the same project. It must have the feature columns that the
     /// version was trained on, in any order.
     dataset: ID,
+    /// Only a runner that has all of these labels gets it, at most 20.
+    #[graphql(default)]
+    labels: Vec<String>,
     /// -100 to 100; higher goes first.
     #[graphql(default = 0)]
     priority: i32,
@@ -89,6 +96,9 @@ pub struct EvaluateInput {
     version: ID,
     /// The dataset version to score, `dsv_…`, of the same project, with a label column that has both 0 and 1.
     dataset: ID,
+    /// Only a runner that has all of these labels gets it, at most 20.
+    #[graphql(default)]
+    labels: Vec<String>,
     /// -100 to 100; higher goes first.
     #[graphql(default = 0)]
     priority: i32,
@@ -185,7 +195,7 @@ impl JobMutation {
                 let request = ApplyRequest::new(version, parse_id(&input.dataset, "dataset")?);
                 let permit = ctx.store().predict_permit(ctx.actor(), version).await?;
                 let key = key(input.idempotency_key.as_ref(), &input)?;
-                let request = ApplyRequest { priority: input.priority, ..request };
+                let request = ApplyRequest { priority: input.priority, labels: input.labels.clone(), ..request };
                 Ok(ctx.store().predict(&permit, &request, key.as_ref()).await?.into())
             }
             .await,
@@ -204,7 +214,7 @@ impl JobMutation {
                 let request = ApplyRequest::new(version, parse_id(&input.dataset, "dataset")?);
                 let permit = ctx.store().predict_permit(ctx.actor(), version).await?;
                 let key = key(input.idempotency_key.as_ref(), &input)?;
-                let request = ApplyRequest { priority: input.priority, ..request };
+                let request = ApplyRequest { priority: input.priority, labels: input.labels.clone(), ..request };
                 Ok(ctx.store().evaluate(&permit, &request, key.as_ref()).await?.into())
             }
             .await,

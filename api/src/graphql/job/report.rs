@@ -1,15 +1,11 @@
-//! The runner's side: claim, report, end. All but the claim need the token that came with it.
+//! The runner's side: claim and end. All but the claim need the token that came with it.
 
 use std::time::Duration;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use nunatak_authz::Permit;
 use nunatak_domain::RunnerId;
-use nunatak_store::{
-    StoreError,
-    jobs::{Failure, Pulse},
-};
+use nunatak_store::{StoreError, jobs::Failure};
 
 use super::{
     super::{
@@ -38,50 +34,6 @@ pub struct ClaimJobPayload {
     /// Null when no job turned up in time: ask again.
     pub claim: Option<JobClaim>,
     /// What is wrong with the input; empty when all went well.
-    pub user_errors: Vec<UserError>,
-}
-
-/// Which attempt is alive.
-#[derive(InputObject, Debug)]
-pub struct HeartbeatInput {
-    /// `job_…`
-    job: ID,
-    /// The claim's.
-    attempt: i32,
-}
-
-/// How far an attempt is.
-#[derive(InputObject, Debug)]
-pub struct ReportProgressInput {
-    /// `job_…`
-    job: ID,
-    /// The claim's.
-    attempt: i32,
-    /// From 0 to 1.
-    progress: f64,
-    /// What is being done, in a few words; what was said before stays unless given.
-    message: Option<String>,
-}
-
-/// What a runner is told when it reports.
-#[derive(SimpleObject, Debug)]
-pub struct HeartbeatPayload {
-    /// Stop, and call `failJob`. Null when the attempt is over.
-    pub cancel_requested: Option<bool>,
-    /// Report again before then. Null when the attempt is over.
-    pub lease_expires_at: Option<DateTime<Utc>>,
-    /// `LEASE_LOST`: another attempt has begun or the job has ended; drop the work.
-    pub user_errors: Vec<UserError>,
-}
-
-/// What a runner is told when it reports.
-#[derive(SimpleObject, Debug)]
-pub struct ReportProgressPayload {
-    /// Stop, and call `failJob`. Null when the attempt is over.
-    pub cancel_requested: Option<bool>,
-    /// Report again before then. Null when the attempt is over.
-    pub lease_expires_at: Option<DateTime<Utc>>,
-    /// `LEASE_LOST`: another attempt has begun or the job has ended; drop the work.
     pub user_errors: Vec<UserError>,
 }
 
@@ -126,18 +78,8 @@ payload! {
     }
 }
 
-async fn permit(ctx: &Context<'_>, job: &ID, attempt: i32) -> Result<Permit, StoreError> {
+pub(super) async fn permit(ctx: &Context<'_>, job: &ID, attempt: i32) -> Result<Permit, StoreError> {
     ctx.store().report_permit(ctx.actor(), parse_id(job, "job")?, attempt).await
-}
-
-type Told = (Option<bool>, Option<DateTime<Utc>>, Vec<UserError>);
-
-fn told(result: Result<Pulse, StoreError>) -> Result<Told, ApiError> {
-    match result {
-        Ok(pulse) => Ok((Some(pulse.cancel_requested), Some(pulse.lease_expires_at.to_utc()), Vec::new())),
-        Err(StoreError::Invalid(problems)) => Ok((None, None, problems.iter().map(Into::into).collect())),
-        Err(error) => Err(error.into()),
-    }
 }
 
 #[derive(Default, Debug)]
@@ -161,29 +103,6 @@ impl JobReportMutation {
         let names = (job.id, job.attempt, job.project);
         let token = state.keys.job_token(names, job.created_by, ctx.store().now(), state.options.job_token_lifetime)?;
         Ok(ClaimJobPayload { claim: Some(JobClaim::new(claim, token)), user_errors: Vec::new() })
-    }
-
-    /// Keeps the lease of a running job. Call it as often as `registerRunner` says.
-    async fn heartbeat(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which attempt.")] input: HeartbeatInput,
-    ) -> Result<HeartbeatPayload, ApiError> {
-        let permit = permit(ctx, &input.job, input.attempt).await?;
-        let (cancel_requested, lease_expires_at, user_errors) = told(ctx.store().heartbeat(&permit).await)?;
-        Ok(HeartbeatPayload { cancel_requested, lease_expires_at, user_errors })
-    }
-
-    /// Says how far a running job is; keeps its lease as `heartbeat` does.
-    async fn report_progress(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "How far it is.")] input: ReportProgressInput,
-    ) -> Result<ReportProgressPayload, ApiError> {
-        let permit = permit(ctx, &input.job, input.attempt).await?;
-        let reported = ctx.store().report_progress(&permit, input.progress, input.message.as_deref()).await;
-        let (cancel_requested, lease_expires_at, user_errors) = told(reported)?;
-        Ok(ReportProgressPayload { cancel_requested, lease_expires_at, user_errors })
     }
 
     /// Ends a job with its result. Safe to send again: a result is registered once.

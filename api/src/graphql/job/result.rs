@@ -153,7 +153,7 @@ fn object(given: Option<Json<Value>>, field: &str) -> Result<Map<String, Value>,
     }
 }
 
-fn metrics(given: &[MetricInput]) -> Result<Vec<ReportedMetric>, Problem> {
+pub(super) fn metrics(given: &[MetricInput]) -> Result<Vec<ReportedMetric>, Problem> {
     let parsed = given.iter().enumerate().map(|(place, metric)| {
         let (key, value, step) = metric.parse().map_err(|problem| problem.at(place.to_string()).at("metrics"))?;
         Ok(ReportedMetric { key, value, step })

@@ -1,20 +1,25 @@
-use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Json, Object, SimpleObject, connection::Connection};
 use chrono::{DateTime, Utc};
 use nunatak_store::jobs::{JobError as StoreJobError, JobRecord};
 use serde_json::Value;
 
-use super::super::{
-    context::ContextExt,
-    dataset::DatasetVersion,
-    detector::{Detector, DetectorNamed},
-    error::ApiError,
-    model::Model,
-    prediction::{Prediction, PredictionOfJob},
-    project::Project,
-    runner::Runner,
-    scalars::Int64,
-    version::Version,
-    viewer::User,
+use super::{
+    super::{
+        connection::{connection, page_cost, page_request},
+        context::ContextExt,
+        dataset::DatasetVersion,
+        detector::{Detector, DetectorNamed},
+        error::ApiError,
+        model::Model,
+        prediction::{Prediction, PredictionOfJob},
+        project::Project,
+        runner::Runner,
+        scalars::Int64,
+        version::Version,
+        viewer::User,
+    },
+    details::{JobAttempt, JobLogLine, JobMetric},
+    loaders::{AttemptsOf, LiveMetricsOf},
 };
 
 /// What a job is to do.
@@ -132,9 +137,14 @@ impl Job {
         &self.0.tags
     }
 
-    /// Higher goes first, among jobs that wait.
+    /// Higher goes first, among jobs that wait; of equal ones those of the project for which the fewest run.
     async fn priority(&self) -> i32 {
         self.0.priority
+    }
+
+    /// Only a runner that has all of these labels gets it.
+    async fn labels(&self) -> &[String] {
+        &self.0.labels
     }
 
     /// The rows that it reads.
@@ -161,6 +171,40 @@ impl Job {
     /// After how many attempts it fails for good.
     async fn max_attempts(&self) -> i32 {
         self.0.max_attempts
+    }
+
+    /// What became of each attempt, the first one first: with a job that is given up, the reasons of all.
+    async fn attempts(&self, ctx: &Context<'_>) -> Result<Vec<JobAttempt>, ApiError> {
+        let attempts = ctx.load(AttemptsOf(self.0.id)).await?.unwrap_or_default();
+        Ok(attempts.into_iter().map(JobAttempt).collect())
+    }
+
+    /// What its runners wrote to the log, the first line first; `last` gives the newest. At most 10,000 lines of an
+    /// attempt are kept.
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
+    async fn logs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only what this attempt wrote.")] attempt: Option<i32>,
+        #[graphql(desc = "How many from the start, 1 to 100 (20 unless said).")] first: Option<i32>,
+        #[graphql(desc = "Continue after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Continue before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<String, JobLogLine>, ApiError> {
+        let page = page_request(first, after, last, before)?;
+        Ok(connection(ctx.store().job_log(ctx.actor(), self.0.id, attempt, &page).await?, JobLogLine))
+    }
+
+    /// What the last attempt has measured so far, by key and step: of more values than asked for, those of the latest
+    /// steps.
+    async fn metrics(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 200, validator(minimum = 1, maximum = 1000), desc = "How many values, 1 to 1000.")]
+        max_points: i32,
+    ) -> Result<Vec<JobMetric>, ApiError> {
+        let metrics = ctx.load(LiveMetricsOf(self.0.id, max_points)).await?.unwrap_or_default();
+        Ok(metrics.into_iter().map(JobMetric).collect())
     }
 
     /// From 0 to 1.

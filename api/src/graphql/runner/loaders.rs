@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use nunatak_authz::Actor;
 use nunatak_domain::{DetectorId, RunnerId};
-use nunatak_store::{Store, StoreError, runners::RunnerRecord};
+use nunatak_store::{Store, StoreError, jobs::JobRecord, runners::RunnerRecord};
 
 use super::super::loaders::BatchKey;
 
@@ -48,5 +48,19 @@ impl BatchKey for ActiveJobs {
         let runners: Vec<RunnerId> = keys.iter().map(|key| key.0).collect();
         let counts = store.active_jobs_of_runners(actor, &runners).await?;
         Ok(counts.into_iter().map(|(runner, jobs)| (Self(runner), jobs)).collect())
+    }
+}
+
+/// The jobs that a runner is at work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobsOfRunner(pub RunnerId);
+
+impl BatchKey for JobsOfRunner {
+    type Value = Vec<JobRecord>;
+
+    async fn load(store: &Store, actor: &Actor, keys: &[Self]) -> Result<HashMap<Self, Vec<JobRecord>>, StoreError> {
+        let runners: Vec<RunnerId> = keys.iter().map(|key| key.0).collect();
+        let jobs = store.jobs_of_runners(actor, &runners).await?;
+        Ok(jobs.into_iter().map(|(runner, jobs)| (Self(runner), jobs)).collect())
     }
 }

@@ -1,11 +1,16 @@
-use async_graphql::{Context, InputObject, Json, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use nunatak_authz::Action;
 use nunatak_domain::Name;
 use nunatak_store::{StoreError, detectors::NewDetector, runners::NewRunner};
 use serde_json::Value;
 
 use super::{
-    super::{context::ContextExt, detector::InputKind, error::ApiError, payload::UserError},
+    super::{
+        context::{ContextExt, parse_id},
+        detector::InputKind,
+        error::ApiError,
+        payload::{UserError, payload},
+    },
     Runner,
 };
 
@@ -51,6 +56,9 @@ pub struct RegisterRunnerInput {
     /// Words about the machine, at most 20.
     #[graphql(default)]
     labels: Vec<String>,
+    /// How many jobs it takes at once, 1 to 1000: it is given no more.
+    #[graphql(default = 1)]
+    capacity: i32,
     /// All that it offers; what was registered before and is not here, it offers no more.
     detectors: Vec<DetectorInput>,
 }
@@ -66,6 +74,21 @@ pub struct RegisterRunnerPayload {
     pub heartbeat_seconds: f64,
     /// What is wrong with the input; empty when all went well.
     pub user_errors: Vec<UserError>,
+}
+
+/// Which runner is about to end.
+#[derive(InputObject, Debug)]
+pub struct DrainRunnerInput {
+    /// What `registerRunner` answered, `rnr_…`.
+    runner: ID,
+}
+
+payload! {
+    /// What `drainRunner` noted.
+    DrainRunnerPayload {
+        /// The runner, DRAINING.
+        runner: Runner
+    }
 }
 
 #[derive(Default, Debug)]
@@ -84,7 +107,12 @@ impl RunnerMutation {
             let permit = ctx.permit(Action::RegisterRunner)?;
             let name = Name::parse(&input.name).map_err(|problem| problem.at("name"))?;
             let detectors = input.detectors.into_iter().map(Into::into).collect();
-            ctx.store().register_runner(&permit, &NewRunner { name, labels: input.labels, detectors }).await
+            ctx.store()
+                .register_runner(
+                    &permit,
+                    &NewRunner { name, labels: input.labels, capacity: input.capacity, detectors },
+                )
+                .await
         }
         .await;
         let (runner, user_errors) = match registered {
@@ -99,5 +127,20 @@ impl RunnerMutation {
             heartbeat_seconds: options.heartbeat.as_secs_f64(),
             user_errors,
         })
+    }
+    /// Says that a runner finishes the jobs it has and gets no more, until it registers again. Needs what
+    /// `registerRunner` needs.
+    async fn drain_runner(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: DrainRunnerInput,
+    ) -> Result<DrainRunnerPayload, ApiError> {
+        DrainRunnerPayload::of(
+            async {
+                let permit = ctx.permit(Action::RegisterRunner)?;
+                Ok(ctx.store().drain_runner(&permit, parse_id(&input.runner, "runner")?).await?.into())
+            }
+            .await,
+        )
     }
 }

@@ -7,9 +7,10 @@ use super::{
         context::ContextExt,
         detector::{Detector, DetectorsOfRunner},
         error::ApiError,
+        job::Job,
         viewer::User,
     },
-    loaders::ActiveJobs,
+    loaders::{ActiveJobs, JobsOfRunner},
 };
 
 /// Whether a runner has been heard of lately.
@@ -17,6 +18,8 @@ use super::{
 pub enum RunnerStatus {
     /// Within the last three leases.
     Online,
+    /// The same, but it finishes what it has and claims no more.
+    Draining,
     /// Not for longer.
     Offline,
 }
@@ -51,7 +54,16 @@ impl Runner {
 
     /// Whether it has been heard of lately.
     async fn status(&self) -> RunnerStatus {
-        if self.0.online { RunnerStatus::Online } else { RunnerStatus::Offline }
+        match (self.0.online, self.0.draining) {
+            (true, false) => RunnerStatus::Online,
+            (true, true) => RunnerStatus::Draining,
+            (false, _) => RunnerStatus::Offline,
+        }
+    }
+
+    /// How many jobs it takes at once.
+    async fn capacity(&self) -> i32 {
+        self.0.capacity
     }
 
     /// When it last registered, asked for work or reported; to about five seconds.
@@ -73,6 +85,11 @@ impl Runner {
     async fn detectors(&self, ctx: &Context<'_>) -> Result<Vec<Detector>, ApiError> {
         let detectors = ctx.load(DetectorsOfRunner(self.0.id)).await?.unwrap_or_default();
         Ok(detectors.into_iter().map(Detector::from).collect())
+    }
+
+    /// The jobs that you may see and that it is at work on, the newest first, at most 100.
+    async fn jobs(&self, ctx: &Context<'_>) -> Result<Vec<Job>, ApiError> {
+        Ok(ctx.load(JobsOfRunner(self.0.id)).await?.unwrap_or_default().into_iter().map(Job::from).collect())
     }
 
     /// How many jobs that you may see it is at work on.

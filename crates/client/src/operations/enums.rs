@@ -50,6 +50,18 @@ impl JobStatus {
     }
 }
 
+/// How much a line of a job's log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    #[serde(other)]
+    Unknown,
+}
+
 /// What a token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

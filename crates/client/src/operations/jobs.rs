@@ -60,6 +60,7 @@ impl TrainModelInput {
             dataset: dataset.into(),
             seed: 0.into(),
             tags: Vec::new(),
+            labels: Vec::new(),
             priority: 0,
             max_attempts: 3,
             idempotency_key: None,
@@ -80,6 +81,7 @@ impl Client {
         let input = PredictInput {
             version: version.into(),
             dataset: dataset.into(),
+            labels: Vec::new(),
             priority: 0,
             idempotency_key: keyed(None),
         };

@@ -1,6 +1,6 @@
 //! The runner's side of jobs: register, claim, keep the lease, deliver.
 //!
-//! All but [`Client::register_runner`] and [`Client::claim_job`] are called with the token of the claim. A user error with
+//! All but [`Client::register_runner`], [`Client::claim_job`] and [`Client::drain_runner`] are called with the token of the claim. A user error with
 //! code [`LEASE_LOST`] says that the job is no longer this runner's: stop, drop everything, claim the next.
 
 use std::time::Duration;
@@ -14,7 +14,9 @@ pub use self::complete_job::{
 };
 pub use self::fail_job::FailJobInput;
 pub use self::register_runner::{DetectorInput, RegisterRunnerInput};
-pub use super::enums::{InputKind, JobKind, JobStatus, NonFinite};
+pub use self::report_logs::LogLineInput;
+pub use self::report_progress::MetricInput as LiveMetricInput;
+pub use super::enums::{InputKind, JobKind, JobStatus, LogLevel, NonFinite};
 use crate::{Client, ClientError};
 
 /// The code of the user error that ends an attempt.
@@ -60,11 +62,35 @@ pub struct Heartbeat;
     schema_path = "../../schema.graphql",
     query_path = "operations/runner.graphql",
     custom_scalars_module = "crate::scalars",
+    extern_enums("NonFinite"),
     variables_derives = "Debug, Clone",
     response_derives = "Debug, Clone",
     skip_serializing_none
 )]
 pub struct ReportProgress;
+
+#[derive(Debug, GraphQLQuery)]
+#[graphql(
+    schema_path = "../../schema.graphql",
+    query_path = "operations/runner.graphql",
+    custom_scalars_module = "crate::scalars",
+    extern_enums("LogLevel"),
+    variables_derives = "Debug, Clone",
+    response_derives = "Debug, Clone",
+    skip_serializing_none
+)]
+pub struct ReportLogs;
+
+#[derive(Debug, GraphQLQuery)]
+#[graphql(
+    schema_path = "../../schema.graphql",
+    query_path = "operations/runner.graphql",
+    custom_scalars_module = "crate::scalars",
+    variables_derives = "Debug, Clone",
+    response_derives = "Debug, Clone",
+    skip_serializing_none
+)]
+pub struct DrainRunner;
 
 #[derive(Debug, GraphQLQuery)]
 #[graphql(
@@ -100,6 +126,15 @@ pub struct Registration {
     pub heartbeat: Duration,
 }
 
+/// What the server says to a sign of life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beat {
+    /// Someone asked to cancel the job.
+    pub cancel_requested: bool,
+    /// To be used from now on.
+    pub token: Option<String>,
+}
+
 impl Client {
     /// Makes the runner and its catalogue of detectors known, or brings both up to date.
     pub async fn register_runner(&self, input: RegisterRunnerInput) -> Result<Registration, ClientError> {
@@ -120,24 +155,46 @@ impl Client {
         Ok(data.claim_job.claim)
     }
 
-    /// Prolongs the lease; `true` when someone asked to cancel the job.
-    pub async fn heartbeat(&self, job: &str, attempt: i64) -> Result<bool, ClientError> {
-        let input = heartbeat::HeartbeatInput { job: job.into(), attempt };
-        Ok(self.query::<Heartbeat>(heartbeat::Variables { input }).await?.heartbeat.cancel_requested.unwrap_or(false))
+    /// Prolongs the lease. The server holds its answer back for `wait`, unless the job is to be cancelled.
+    pub async fn heartbeat(&self, job: &str, attempt: i64, wait: Duration) -> Result<Beat, ClientError> {
+        let input = heartbeat::HeartbeatInput { job: job.into(), attempt, wait_seconds: wait.as_secs_f64() };
+        let timeout = wait + self.options().timeout;
+        let beat = self.query_within::<Heartbeat>(heartbeat::Variables { input }, timeout).await?.heartbeat;
+        Ok(Beat { cancel_requested: beat.cancel_requested.unwrap_or(false), token: beat.token })
     }
 
-    /// Shows how far the job is, `progress` from 0 to 1, and prolongs the lease; `true` when someone asked to cancel it.
+    /// Shows how far the job is, `progress` from 0 to 1, and what was measured on the way (100 values at most), and
+    /// prolongs the lease; `true` when someone asked to cancel it.
     pub async fn report_progress(
         &self,
         job: &str,
         attempt: i64,
         progress: f64,
         message: &str,
+        metrics: Vec<LiveMetricInput>,
     ) -> Result<bool, ClientError> {
         let message = Some(message.into());
-        let input = report_progress::ReportProgressInput { job: job.into(), attempt, progress, message };
+        let input = report_progress::ReportProgressInput { job: job.into(), attempt, progress, message, metrics };
         let data = self.query::<ReportProgress>(report_progress::Variables { input }).await?;
         Ok(data.report_progress.cancel_requested.unwrap_or(false))
+    }
+
+    /// Adds lines (500 at most) to the job's log, after the first `offset`.
+    pub async fn report_logs(
+        &self,
+        job: &str,
+        attempt: i64,
+        offset: i64,
+        lines: Vec<LogLineInput>,
+    ) -> Result<(), ClientError> {
+        let input = report_logs::ReportLogsInput { job: job.into(), attempt, offset, lines };
+        self.query::<ReportLogs>(report_logs::Variables { input }).await.map(drop)
+    }
+
+    /// Says that the runner claims no more.
+    pub async fn drain_runner(&self, runner: &str) -> Result<(), ClientError> {
+        let input = drain_runner::DrainRunnerInput { runner: runner.into() };
+        self.query::<DrainRunner>(drain_runner::Variables { input }).await.map(drop)
     }
 
     /// Delivers the result.

@@ -3,6 +3,7 @@
 //! ```text
 //! from 4b3f…
 //! job job_01… prj_01…
+//! queued prj_01…
 //! version ver_01… mdl_01… prj_01…
 //! metrics ver_01… prj_01…
 //! missed 1767225600000000
@@ -41,6 +42,7 @@ pub(super) fn encode(from: Uuid, batch: &Batch) -> Vec<String> {
 fn line(event: &Event) -> String {
     match event {
         Event::JobChanged { job, project } => format!("job {job} {project}"),
+        Event::JobQueued { project } => format!("queued {project}"),
         Event::VersionRegistered { version, model, project } => format!("version {version} {model} {project}"),
         Event::MetricLogged { version, project } => format!("metrics {version} {project}"),
     }
@@ -57,6 +59,7 @@ fn heard(line: &str) -> Option<Heard> {
     let mut words = line.split_whitespace();
     Some(match words.next()? {
         "job" => Heard::Event(Event::JobChanged { job: next(&mut words)?, project: next(&mut words)? }),
+        "queued" => Heard::Event(Event::JobQueued { project: next(&mut words)? }),
         "version" => Heard::Event(Event::VersionRegistered {
             version: next(&mut words)?,
             model: next(&mut words)?,
@@ -85,6 +88,7 @@ mod tests {
         let (version, project) = (VersionId::new(NOW), ProjectId::new(NOW));
         let mut batch = Batch { missed: Some(NOW), ..Batch::default() };
         batch.events.insert(Event::MetricLogged { version, project });
+        batch.events.insert(Event::JobQueued { project });
         batch.events.insert(Event::VersionRegistered { version, model: ModelId::new(NOW), project });
         batch.events.extend((0..500).map(|_| Event::JobChanged { job: JobId::new(NOW), project }));
         let from = Uuid::from_u128(7);

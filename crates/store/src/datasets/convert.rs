@@ -1,24 +1,19 @@
 //! From an upload to a blob of Parquet: off the async threads, streamed from file to file.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Write},
-};
+use std::{fs::File, io};
 
 use nunatak_tables::{Converted, Request, TableError, convert};
-use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::{Profile, SourceFile, Wishes};
 use crate::{
     Store, StoreError,
-    files::{BlobRecord, FileStore, open_blob_blocking},
+    files::{BlobRecord, FileStore, Made, Making, open_blob_blocking},
 };
 
 /// A table that is on the disk and not yet noted anywhere.
 #[derive(Debug)]
 pub(super) struct NewTable {
-    pub(super) blob: BlobRecord,
+    pub(super) made: Made,
     pub(super) source: SourceFile,
     pub(super) profile: Profile,
 }
@@ -43,11 +38,12 @@ fn converted(files: &FileStore, upload: BlobRecord, wishes: &Wishes, usual: &Wis
     open_blob_blocking(&path, &upload)?;
     let scratch = files.scratch();
     let request = Request { path: &path, file_name: &upload.file_name, wishes, usual, scratch: &scratch };
-    let Converted { kind, profile, output } = convert(&request, || Hashing::to(files.new_file()?))?;
-    let (file, sha256, size) = output.finish()?;
-    files.keep(file, &sha256)?;
-    let blob = BlobRecord { sha256, size, file_name: String::new() };
-    Ok(NewTable { blob, source: SourceFile { format: kind.name().to_owned(), file: upload }, profile })
+    let Converted { kind, profile, output } = convert(&request, || Making::begin(files))?;
+    Ok(NewTable {
+        made: output.finish()?,
+        source: SourceFile { format: kind.name().to_owned(), file: upload },
+        profile,
+    })
 }
 
 impl From<TableError> for StoreError {
@@ -56,38 +52,6 @@ impl From<TableError> for StoreError {
             TableError::Invalid(problems) => Self::Invalid(problems),
             TableError::Io(error) => Self::Files(error),
         }
-    }
-}
-
-/// A file that is hashed while it is written.
-pub(crate) struct Hashing {
-    output: BufWriter<NamedTempFile>,
-    hasher: Sha256,
-    size: u64,
-}
-
-impl Hashing {
-    pub(crate) fn to(file: NamedTempFile) -> io::Result<Self> {
-        Ok(Self { output: BufWriter::with_capacity(1 << 18, file), hasher: Sha256::new(), size: 0 })
-    }
-
-    /// The file with its checksum and size.
-    pub(crate) fn finish(self) -> io::Result<(NamedTempFile, String, i64)> {
-        let file = self.output.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok((file, hex::encode(self.hasher.finalize()), self.size.cast_signed()))
-    }
-}
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.output.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
     }
 }
 

@@ -5,7 +5,7 @@ use nunatak_domain::{DatasetId, DatasetVersionId, Name, Problem, UploadId};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, ExprTrait},
 };
 use serde_json::json;
@@ -199,22 +199,23 @@ impl Store {
 
     async fn insert_dataset_version(
         &self,
-        db: &impl ConnectionTrait,
+        txn: &DatabaseTransaction,
         permit: &Permit,
         dataset: DatasetId,
         number: i64,
         table: NewTable,
     ) -> Result<DatasetVersionRecord, StoreError> {
-        let (now, NewTable { blob, source, profile }) = (self.now(), table);
-        self.note_blob(db, &blob).await?;
+        let (now, NewTable { made, source, profile }) = (self.now(), table);
+        let (sha256, size) = (made.sha256.clone(), made.size);
+        self.keep_made(txn, made).await?;
         let columns =
             serde_json::to_string(&profile.columns).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let row = versions::ActiveModel {
             id: Set(DatasetVersionId::new(now).0),
             dataset_id: Set(dataset.0),
             number: Set(number),
-            sha256: Set(blob.sha256),
-            size: Set(blob.size),
+            sha256: Set(sha256),
+            size: Set(size),
             format: Set("PARQUET".to_owned()),
             row_count: Set(profile.row_count),
             columns: Set(columns),
@@ -228,7 +229,7 @@ impl Store {
             created_by: Set(permit.user().0),
             created_at: Set(now.micros()),
         };
-        row.insert(db).await?.try_into()
+        row.insert(txn).await?.try_into()
     }
 }
 
@@ -236,7 +237,7 @@ impl Store {
 async fn refuse_same(db: &impl ConnectionTrait, dataset: DatasetId, table: &NewTable) -> Result<(), StoreError> {
     let rows = versions::Entity::find()
         .filter(versions::Column::DatasetId.eq(dataset.0))
-        .filter(versions::Column::Sha256.eq(&table.blob.sha256))
+        .filter(versions::Column::Sha256.eq(&table.made.sha256))
         .order_by_asc(versions::Column::Number)
         .all(db)
         .await?;

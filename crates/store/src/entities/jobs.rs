@@ -28,6 +28,8 @@ pub(crate) struct Model {
     pub(crate) error_code: Option<String>,
     pub(crate) error_message: Option<String>,
     pub(crate) error_retryable: Option<bool>,
+    pub(crate) labels: String,
+    pub(crate) claimed_at: Option<i64>,
     pub(crate) sweep_id: Option<Uuid>,
     pub(crate) schedule_id: Option<Uuid>,
     pub(crate) created_by: Uuid,

@@ -10,6 +10,10 @@ pub(crate) struct Model {
     pub(crate) labels: String,
     pub(crate) registered_at: i64,
     pub(crate) last_seen_at: i64,
+    pub(crate) capacity: i32,
+    pub(crate) draining: bool,
+    /// When it last registered: what it claimed before is not its any more.
+    pub(crate) started_at: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,11 +2,11 @@
 
 use nunatak_authz::{Action, Permit};
 use nunatak_domain::{Problem, UploadId, UploadStatus};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::OnConflict};
 use sha2::Digest;
 
 use super::{
-    BlobRecord, UploadRecord,
+    UploadRecord,
     disk::{self, PartLock},
     uploads::closed,
 };
@@ -55,6 +55,9 @@ impl Store {
         }
         self.0.files.publish(id, &sha256).await?;
         let completed = self.note_complete(row, sha256).await?;
+        if let Err(error) = self.0.files.discard(id).await {
+            tracing::warn!(%error, upload.id = %id, "a complete upload's partial file stays until it is collected");
+        }
         self.0.files.forget(id);
         drop(lock);
         self.upload_record(completed).await
@@ -92,22 +95,33 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that a whole file is there under its checksum.
-    pub(crate) async fn note_blob(&self, db: &impl ConnectionTrait, blob: &BlobRecord) -> Result<(), StoreError> {
-        let created_at = Set(self.now().micros());
-        let row = blobs::ActiveModel { sha256: Set(blob.sha256.clone()), size: Set(blob.size), created_at };
-        blobs::Entity::insert(row)
-            .on_conflict(OnConflict::column(blobs::Column::Sha256).do_nothing().to_owned())
-            .exec_without_returning(db)
-            .await?;
+    /// Notes the blob that [`publish`](disk::FileStore::publish) has named, or that it was sent once more. Collection
+    /// may have removed the file since; from here to the transaction's end it stays away.
+    async fn note_blob(
+        &self,
+        txn: &DatabaseTransaction,
+        upload: UploadId,
+        sha256: &str,
+        size: i64,
+    ) -> Result<(), StoreError> {
+        self.hold_blob(txn, sha256).await?;
+        let blob = blobs::ActiveModel {
+            sha256: Set(sha256.to_owned()),
+            size: Set(size),
+            created_at: Set(self.now().micros()),
+        };
+        let again = OnConflict::column(blobs::Column::Sha256).update_column(blobs::Column::CreatedAt).to_owned();
+        blobs::Entity::insert(blob).on_conflict(again).exec_without_returning(txn).await?;
+        if !self.0.files.has_blob(sha256).await? {
+            self.0.files.publish(upload, sha256).await?;
+        }
         Ok(())
     }
 
     async fn note_complete(&self, row: uploads::Model, sha256: String) -> Result<uploads::Model, StoreError> {
         let now = self.now().micros();
         let transaction = self.0.db.begin().await?;
-        let blob = BlobRecord { sha256: sha256.clone(), size: row.size, file_name: String::new() };
-        self.note_blob(&transaction, &blob).await?;
+        self.note_blob(&transaction, row.id.into(), &sha256, row.size).await?;
         let done = uploads::ActiveModel {
             sha256: Set(Some(sha256)),
             status: Set(UploadStatus::Completed.number()),

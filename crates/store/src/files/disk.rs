@@ -6,15 +6,13 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
 };
 
 use nunatak_domain::UploadId;
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use super::BlobRecord;
+use super::{BlobRecord, collect::FileMeter};
 
 /// What a partial file's first bytes hash to so far, kept while they arrive in this process.
 #[derive(Debug, Default)]
@@ -30,13 +28,12 @@ pub(super) type PartLock = OwnedMutexGuard<PartHash>;
 pub(crate) struct FileStore {
     root: PathBuf,
     pub(super) max_upload_bytes: i64,
+    pub(super) meter: FileMeter,
     parts: Mutex<HashMap<UploadId, Arc<AsyncMutex<PartHash>>>>,
 }
 
 /// Files that this program itself makes, until they are whole.
 const SCRATCH: &str = "scratch";
-/// Longer than any work on one file takes: what is older was left by a process that ended in the middle.
-const SCRATCH_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Large enough that system calls and hand-overs vanish, small enough to stay in a core's second-level cache.
 const HASH_CHUNK: usize = 256 * 1024;
@@ -46,7 +43,7 @@ impl FileStore {
         for directory in ["blobs", "uploads", SCRATCH] {
             tokio::fs::create_dir_all(root.join(directory)).await?;
         }
-        Ok(Self { root: root.to_owned(), max_upload_bytes, parts: Mutex::default() })
+        Ok(Self { root: root.to_owned(), max_upload_bytes, meter: FileMeter::default(), parts: Mutex::default() })
     }
 
     pub(crate) fn blob_path(&self, sha256: &str) -> PathBuf {
@@ -55,7 +52,7 @@ impl FileStore {
     }
 
     pub(super) fn part_path(&self, upload: UploadId) -> PathBuf {
-        self.root.join("uploads").join(upload.to_string())
+        self.uploads_directory().join(upload.to_string())
     }
 
     /// Bytes of the upload that are here.
@@ -85,63 +82,56 @@ impl FileStore {
         }
     }
 
-    /// The uploads that have a partial file.
-    pub(super) async fn part_files(&self) -> io::Result<Vec<UploadId>> {
-        let mut found = Vec::new();
-        let mut entries = tokio::fs::read_dir(self.root.join("uploads")).await?;
-        while let Some(entry) = entries.next_entry().await? {
-            found.extend(entry.file_name().to_str().and_then(|name| name.parse::<UploadId>().ok()));
-        }
-        Ok(found)
+    pub(super) fn blobs_directory(&self) -> PathBuf {
+        self.root.join("blobs")
     }
 
-    /// Makes the whole partial file a blob that survives a power cut: the file first, then its name.
-    pub(super) async fn publish(&self, upload: UploadId, sha256: &str) -> io::Result<()> {
-        let (part, blob) = (self.part_path(upload), self.blob_path(sha256));
-        let top = self.root.join("blobs");
-        blocking(move || publish_file(&part, &blob, &top)).await
-    }
-
-    /// The directory of what is being made.
+    /// The directory of what this program is making.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.root.join(SCRATCH)
     }
 
-    /// A file to be made a blob, removed unless it is kept.
-    pub(crate) fn new_file(&self) -> io::Result<NamedTempFile> {
-        tempfile::Builder::new().prefix("new-").tempfile_in(self.scratch())
+    pub(super) fn uploads_directory(&self) -> PathBuf {
+        self.root.join("uploads")
     }
 
-    /// Makes a whole file of [`new_file`](Self::new_file) a blob. Blocks.
-    pub(crate) fn keep(&self, file: NamedTempFile, sha256: &str) -> io::Result<()> {
-        let path = file.into_temp_path();
-        publish_file(&path, &self.blob_path(sha256), &self.root.join("blobs"))?;
-        // Renamed: there is nothing left to remove.
-        let _ = path.keep();
-        Ok(())
+    /// Gives the whole partial file its name as a blob, in a way that survives a power cut: the file first, then its
+    /// name. The partial file stays, too, until it is discarded: should the server end before the blob is noted, the
+    /// upload can be completed again.
+    pub(super) async fn publish(&self, upload: UploadId, sha256: &str) -> io::Result<()> {
+        let (part, blob) = (self.part_path(upload), self.blob_path(sha256));
+        let (top, between) = (self.blobs_directory(), self.uploads_directory().join(format!(".{upload}")));
+        blocking(move || {
+            File::open(&part)?.sync_all()?;
+            let shard = blob.parent().unwrap_or(&top);
+            fs::create_dir_all(shard)?;
+            name_also(&part, &blob, &between)?;
+            shard.ancestors().take_while(|directory| directory.starts_with(&top)).try_for_each(sync_directory)
+        })
+        .await
     }
 
-    /// Removes what was left in the middle of being made long before `now`; answers how many files.
-    pub(super) fn sweep_scratch(&self, now: SystemTime) -> io::Result<u64> {
-        let mut swept = 0;
-        for entry in fs::read_dir(self.scratch())? {
-            let entry = entry?;
-            let changed = entry.metadata()?.modified()?;
-            if now.duration_since(changed).is_ok_and(|age| age > SCRATCH_EXPIRY) {
-                fs::remove_file(entry.path())?;
-                swept += 1;
-            }
-        }
-        Ok(swept)
+    pub(super) async fn has_blob(&self, sha256: &str) -> io::Result<bool> {
+        tokio::fs::try_exists(self.blob_path(sha256)).await
     }
 }
 
-fn publish_file(file: &Path, blob: &Path, top: &Path) -> io::Result<()> {
-    File::open(file)?.sync_all()?;
-    let shard = blob.parent().unwrap_or(top);
-    fs::create_dir_all(shard)?;
-    fs::rename(file, blob)?;
-    shard.ancestors().take_while(|directory| directory.starts_with(top)).try_for_each(sync_directory)
+/// Gives `part` the name `blob`, whatever was there. A link cannot replace a file, a renamed one can: hence `between`.
+fn name_also(part: &Path, blob: &Path, between: &Path) -> io::Result<()> {
+    match fs::hard_link(part, between) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return without_links(part, blob, error),
+        _ => fs::rename(between, blob)?,
+    }
+    // Renaming does nothing where both are names of one file already.
+    match fs::remove_file(between) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// On a file system without hard links the partial file itself becomes the blob.
+fn without_links(part: &Path, blob: &Path, error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Err(error) } else { fs::rename(part, blob) }
 }
 
 /// A blob, open for reading, checked to be as long as its row says. Blocks.
@@ -176,12 +166,12 @@ pub(super) fn hash_file(path: &Path) -> io::Result<Sha256> {
 }
 
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Elsewhere directories cannot be opened as files; a rename is durable by itself there.
 #[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }

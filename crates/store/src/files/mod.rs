@@ -1,19 +1,24 @@
 //! Files: uploads on their way in, and the content-addressed blobs that they become.
 //!
 //! A file is announced (`uploads`), sent (`write`), checked and named by its SHA-256 (`complete`), and read
-//! back by whoever may see what refers to it (`download`, `read`, `scores`). Only `disk` knows paths.
+//! back by whoever may see what refers to it (`download`, `read`, `scores`). What nothing refers to any more is taken
+//! away (`collect`). Only `disk` and `collect` know paths.
 
+mod collect;
 mod complete;
 mod disk;
 mod download;
+mod made;
 mod read;
 mod reasons;
 mod scores;
 mod uploads;
 mod write;
 
+pub use collect::{Collect, Collected, FileStats, HOLDERS, Tally};
 pub(crate) use disk::{FileStore, open_blob_blocking};
 pub(crate) use download::named_by_job;
+pub(crate) use made::{Made, Making};
 pub use reasons::Reason;
 pub(crate) use scores::Layout;
 pub use uploads::{NewUpload, UploadRecord};
@@ -83,6 +88,11 @@ fn completed(row: entity::Model) -> Result<BlobRecord, Problem> {
     match row.sha256 {
         Some(sha256) if row.status == UploadStatus::Completed.number() => {
             Ok(BlobRecord { sha256, size: row.size, file_name: row.file_name })
+        }
+        _ if row.status == UploadStatus::Aborted.number() => {
+            let message =
+                "this upload was given up, or its file was removed because nothing had used it; send it again";
+            Err(Problem::new("UPLOAD_CLOSED", message))
         }
         _ => Err(Problem::new("UPLOAD_INCOMPLETE", "send the file to the upload's url, then call completeUpload")),
     }

@@ -10,10 +10,12 @@ use nunatak_domain::{JobId, Problem, ProjectId, Timestamp, UploadId, UploadStatu
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    entity::prelude::Uuid,
+    sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 
+use super::collect::{Tally, disk::remove};
 use crate::{IdempotencyKey, Store, StoreError, entities::uploads, scope};
 
 /// A file on its way in.
@@ -145,33 +147,46 @@ impl Store {
     /// # Errors
     /// Database, file system.
     pub async fn sweep_uploads(&self) -> Result<u64, StoreError> {
-        let expired = Expr::col(uploads::Column::ExpiresAt).lte(self.now().micros());
-        let pending = || uploads::Column::Status.eq(UploadStatus::Pending.number());
-        let aborted = uploads::Entity::update_many()
-            .col_expr(uploads::Column::Status, Expr::value(UploadStatus::Aborted.number()))
-            .filter(pending())
-            .filter(expired)
-            .exec(self.0.db.write())
-            .await?;
-        let files = self.0.files.part_files().await?;
-        let mut swept = aborted.rows_affected;
-        for chunk in files.chunks(500) {
-            let ids = chunk.iter().map(|id| id.0);
-            let select = uploads::Entity::find().filter(uploads::Column::Id.is_in(ids)).filter(pending());
-            let live: Vec<UploadId> =
-                select.all(self.0.db.read()).await?.into_iter().map(|row| row.id.into()).collect();
-            for &id in chunk.iter().filter(|id| !live.contains(id)) {
-                // A body that is still arriving keeps its file until it ends; the next sweep takes it.
-                if let Some(_lock) = self.0.files.try_lock(id) {
-                    self.0.files.discard(id).await?;
-                    self.0.files.forget(id);
-                    swept += 1;
-                }
-            }
-        }
+        let expired = Condition::all().add(uploads::Column::ExpiresAt.lte(self.now().micros()));
+        let aborted = self.abort_uploads(expired.clone()).await?;
+        let parts = self.sweep_parts(expired, false).await?;
         let (store, now) =
             (self.clone(), SystemTime::UNIX_EPOCH + Duration::from_micros(self.now().micros().unsigned_abs()));
-        swept += super::disk::blocking(move || store.0.files.sweep_scratch(now)).await?;
+        let made = super::disk::blocking(move || store.0.files.sweep_scratch(now)).await?;
+        Ok(aborted + parts.files + made)
+    }
+
+    /// Gives up those uploads under way that are `abandoned`.
+    pub(super) async fn abort_uploads(&self, abandoned: Condition) -> Result<u64, StoreError> {
+        let update = uploads::Entity::update_many()
+            .col_expr(uploads::Column::Status, Expr::value(UploadStatus::Aborted.number()))
+            .filter(pending())
+            .filter(abandoned);
+        Ok(update.exec(self.0.db.write()).await?.rows_affected)
+    }
+
+    /// Deletes (or only counts) partial files of uploads that are over or `abandoned`.
+    pub(super) async fn sweep_parts(&self, abandoned: Condition, dry_run: bool) -> Result<Tally, StoreError> {
+        let mut swept = Tally::default();
+        for chunk in self.0.files.part_files().await?.chunks(500) {
+            let ids = chunk.iter().map(|(id, ..)| id.0);
+            let live = uploads::Entity::find()
+                .select_only()
+                .column(uploads::Column::Id)
+                .filter(uploads::Column::Id.is_in(ids))
+                .filter(pending())
+                .filter(abandoned.clone().not());
+            let live: Vec<Uuid> = live.into_tuple().all(self.0.db.read()).await?;
+            for (id, path, bytes) in chunk.iter().filter(|(id, ..)| !live.contains(&id.0)) {
+                // A body that is still arriving keeps its file until it ends; the next sweep takes it.
+                let Some(_lock) = self.0.files.try_lock(*id) else { continue };
+                if !dry_run {
+                    remove(path).await?;
+                }
+                self.0.files.forget(*id);
+                swept.add(*bytes);
+            }
+        }
         Ok(swept)
     }
 
@@ -225,6 +240,10 @@ fn job_of(actor: &Actor) -> Option<JobId> {
         Actor::Job { id, .. } => Some(*id),
         Actor::Anonymous | Actor::User { .. } => None,
     }
+}
+
+fn pending() -> SimpleExpr {
+    uploads::Column::Status.eq(UploadStatus::Pending.number())
 }
 
 /// What is said of an upload that takes nothing more.

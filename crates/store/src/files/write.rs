@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -178,13 +178,14 @@ fn run_hash(running: Option<(Sha256, u64)>, mut queue: mpsc::Receiver<Vec<Bytes>
     running
 }
 
-fn write_file(path: &PathBuf, start: u64, mut queue: mpsc::Receiver<Vec<Bytes>>) -> io::Result<u64> {
+fn write_file(path: &Path, start: u64, mut queue: mpsc::Receiver<Vec<Bytes>>) -> io::Result<u64> {
     let mut file: File = OpenOptions::new().append(true).create(true).open(path)?;
     file.set_len(start)?;
     let mut end = start;
     while let Some(batch) = queue.blocking_recv() {
         for piece in batch {
-            file.write_all(&piece)?;
+            // A disk that does not hold it all is not left with half of it: others need the room.
+            file.write_all(&piece).inspect_err(|_| drop(file.set_len(start)))?;
             end += piece.len() as u64;
         }
     }

@@ -1,21 +1,16 @@
-//! How a runner gets work: one conditional statement, tried again whenever something happens to a job.
+//! How a runner gets work: one conditional statement, tried again whenever a job is queued.
 
 use std::time::Duration;
 
 use nunatak_authz::{Action, Actor, Denied, Reach};
-use nunatak_domain::{DatasetVersionId, JobId, JobStatus, RunnerId, Timestamp, TokenScope, VersionId};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    entity::prelude::Uuid,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement, SubQueryStatement, UpdateStatement},
-};
+use nunatak_domain::{DatasetVersionId, ProjectId, RunnerId, Timestamp, TokenScope, VersionId};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use tokio::time::Instant;
 
-use super::{JobRecord, checks};
+use super::{JobRecord, attempts, checks, turn};
 use crate::{
     Event, Heard, Listener, Store, StoreError,
-    entities::{dataset_versions, detectors, jobs, runner_detectors, runners, versions},
-    scope,
+    entities::{dataset_versions, runners, versions},
 };
 
 /// A job, and all that a runner needs to begin.
@@ -60,8 +55,8 @@ pub struct ClaimedArtifact {
 const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Ends of pauses and leases are noticed within this time, and what another server did while its events are not heard.
 const TICK: Duration = Duration::from_secs(1);
-/// Every progress report of every job wakes those who wait: they look again at most this often.
-const PAUSE: Duration = Duration::from_millis(50);
+/// A burst of jobs wakes all who wait, each time: they look again at most this often.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Store {
     /// Gives the runner the next job that it may and can do, waiting up to `wait` (30 s at most) for one.
@@ -81,7 +76,7 @@ impl Store {
         // Before the first look: what is queued between a look and the wait is heard of.
         let mut events = self.bus().listen();
         loop {
-            if let Some(claim) = self.try_claim(runner, reach).await? {
+            if let Some(claim) = self.try_claim(actor, runner, reach).await? {
                 return Ok(Some(claim));
             }
             let looked = Instant::now();
@@ -91,7 +86,7 @@ impl Store {
             tokio::time::sleep_until(deadline.min(looked + PAUSE)).await;
             let until = deadline.min(looked + TICK);
             // Time is up: look again, and then see about the deadline.
-            let _ = tokio::time::timeout_at(until, job_event(&mut events)).await;
+            let _ = tokio::time::timeout_at(until, queued(&mut events)).await;
         }
     }
 
@@ -108,22 +103,39 @@ impl Store {
         }
     }
 
-    async fn own_runner(&self, actor: &Actor, runner: RunnerId) -> Result<(), StoreError> {
+    async fn own_runner(&self, actor: &Actor, runner: RunnerId) -> Result<runners::Model, StoreError> {
         let row = runners::Entity::find_by_id(runner.0).one(self.0.db.read()).await?;
-        let own = row.is_some_and(|row| actor.user_id().is_some_and(|user| user.0 == row.user_id));
-        if own { Ok(()) } else { Err(StoreError::NotFound("runner")) }
+        let own = row.filter(|row| actor.user_id().is_some_and(|user| user.0 == row.user_id));
+        own.ok_or(StoreError::NotFound("runner"))
     }
 
-    async fn try_claim(&self, runner: RunnerId, reach: Reach) -> Result<Option<Claim>, StoreError> {
-        let db = self.0.db.write();
+    async fn try_claim(&self, actor: &Actor, runner: RunnerId, reach: Reach) -> Result<Option<Claim>, StoreError> {
+        // Read anew each time: it may have been told to drain, or registered otherwise, while this call waited.
+        let row = self.own_runner(actor, runner).await?;
+        if row.draining {
+            return Ok(None);
+        }
+        let asker = turn::Asker::of(&row)?;
+        for project in turn::projects(self.0.db.read(), &asker, reach, self.lease_now()).await? {
+            if let Some(claim) = self.claim_in(project, &asker).await? {
+                return Ok(Some(claim));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn claim_in(&self, project: ProjectId, asker: &turn::Asker) -> Result<Option<Claim>, StoreError> {
         let (now, lease_end) = (self.now(), self.lease_end());
-        let statement = claim_statement(runner, reach, now, lease_end);
-        let Some(row) = db.query_one(&statement).await? else { return Ok(None) };
-        let id = JobId(row.try_get("", "id")?);
-        let job = self.job_in(db, id).await?;
+        let txn = self.0.db.begin().await?;
+        let Some(id) = turn::take(&txn, project, asker, [now, self.lease_now(), lease_end]).await? else {
+            return Ok(None);
+        };
+        let job = self.job_in(&txn, id).await?;
+        attempts::begin(&txn, &job, now).await?;
+        txn.commit().await?;
         self.job_changed(id, job.project);
-        tracing::info!(job.id = %id, runner.id = %runner, job.attempt = job.attempt, "job claimed");
-        Ok(Some(self.claim_of(db, job, lease_end).await?))
+        tracing::info!(job.id = %id, runner.id = %asker.runner, job.attempt = job.attempt, "job claimed");
+        Ok(Some(self.claim_of(self.0.db.write(), job, lease_end).await?))
     }
 
     async fn claim_of(
@@ -153,11 +165,11 @@ impl Store {
     }
 }
 
-/// Returns when something happened to a job, or when events were missed.
-async fn job_event(events: &mut Listener) {
+/// Returns when a job waits for a runner, or when events were missed.
+async fn queued(events: &mut Listener) {
     loop {
         match events.hear().await {
-            Heard::Event(Event::JobChanged { .. }) | Heard::Missed { .. } => break,
+            Heard::Event(Event::JobQueued { .. }) | Heard::Missed { .. } => break,
             Heard::Event(_) => {}
         }
     }
@@ -172,74 +184,4 @@ async fn artifact(db: &impl ConnectionTrait, version: VersionId) -> Result<Claim
         return Err(StoreError::Corrupt(format!("{version} has a job but no file")));
     };
     Ok(ClaimedArtifact { version, sha256, size, format: row.artifact_format, threshold: row.threshold })
-}
-
-/// `UPDATE … WHERE id = (SELECT … LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id`: on PostgreSQL claimers pass over
-/// the row that another one has locked, on SQLite there is one writer.
-///
-/// With `=` and not `IN`, because PostgreSQL may run the subquery of an `IN` several times and claim several jobs.
-fn claim_statement(runner: RunnerId, reach: Reach, now: Timestamp, lease_end: Timestamp) -> UpdateStatement {
-    let next = SubQueryStatement::SelectStatement(next_job(runner, reach, now));
-    Query::update()
-        .table(jobs::Entity)
-        .value(jobs::Column::Status, JobStatus::Running.number())
-        .value(jobs::Column::Attempt, Expr::col(jobs::Column::Attempt).add(1))
-        .value(jobs::Column::RunnerId, runner.0)
-        .value(jobs::Column::LeaseExpiresAt, lease_end.micros())
-        .value(jobs::Column::StartedAt, Expr::col(jobs::Column::StartedAt).if_null(now.micros()))
-        .value(jobs::Column::Progress, 0.0)
-        .value(jobs::Column::ProgressMessage, Option::<String>::None)
-        .value(jobs::Column::ErrorCode, Option::<String>::None)
-        .value(jobs::Column::ErrorMessage, Option::<String>::None)
-        .value(jobs::Column::ErrorRetryable, Option::<bool>::None)
-        .and_where(Expr::col(jobs::Column::Id).eq(Expr::from(next)))
-        .returning_col(jobs::Column::Id)
-        .to_owned()
-}
-
-/// The most urgent, then the oldest of the jobs that wait or whose runner has been silent for a lease.
-fn next_job(runner: RunnerId, reach: Reach, now: Timestamp) -> SelectStatement {
-    let waiting = jobs::Column::Status.eq(JobStatus::Queued.number()).and(jobs::Column::NotBefore.lte(now.micros()));
-    let abandoned =
-        jobs::Column::Status.eq(JobStatus::Running.number()).and(jobs::Column::LeaseExpiresAt.lt(now.micros()));
-    jobs::Entity::find()
-        .select_only()
-        .column(jobs::Column::Id)
-        // Lets the database use the index of what is not over.
-        .filter(Expr::cust("jobs.status IN (0, 1)"))
-        .filter(waiting.or(abandoned))
-        .filter(Expr::cust("jobs.attempt < jobs.max_attempts"))
-        .filter(jobs::Column::CancelRequested.eq(false))
-        .filter(scope::project_ids(jobs::Column::ProjectId, reach))
-        .filter(Expr::exists(offered_by(runner.0)))
-        .order_by_desc(jobs::Column::Priority)
-        .order_by_asc(jobs::Column::Id)
-        .limit(1)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-        .into_query()
-}
-
-/// The job's detector, in the job's version, among the runner's.
-fn offered_by(runner: Uuid) -> SelectStatement {
-    runner_detectors::Entity::find()
-        .select_only()
-        .expr(Expr::val(1))
-        .filter(runner_detectors::Column::RunnerId.eq(runner))
-        .filter(
-            runner_detectors::Column::DetectorId.in_subquery(
-                detectors::Entity::find()
-                    .select_only()
-                    .column(detectors::Column::Id)
-                    .filter(
-                        Expr::col((detectors::Entity, detectors::Column::Name))
-                            .equals((jobs::Entity, jobs::Column::DetectorName)),
-                    )
-                    .filter(
-                        Expr::col((detectors::Entity, detectors::Column::Version))
-                            .equals((jobs::Entity, jobs::Column::DetectorVersion)),
-                    )
-                    .into_query(),
-            ),
-        )
-        .into_query()
 }

@@ -5,11 +5,14 @@ use nunatak_domain::{JobId, JobKind, JobStatus, Problem, ProjectId};
 use sea_orm::{ConnectionTrait, entity::prelude::Uuid};
 use serde_json::json;
 
-use super::{JobRecord, submit::DEFAULT_ATTEMPTS};
-use crate::{Store, StoreError, db, scope};
+use super::{JobRecord, attempts, submit::DEFAULT_ATTEMPTS};
+use crate::{AttemptEnd, Store, StoreError, db, scope};
 
 /// A pass of the reaper stays short; the next one takes the rest.
 const REAPED_AT_ONCE: i64 = 500;
+/// [`attempts::SILENT`] of the last attempt: nobody tries a job for ever that may be what crashes its runners.
+const SILENT_AT_LAST: &str = "the runner fell silent in the last attempt, too: the job may be what ends it (out of \
+     memory, for one); see the runner's log before you retry it";
 
 impl Store {
     /// The permit to cancel a job.
@@ -69,11 +72,11 @@ impl Store {
         let txn = self.0.db.begin().await?;
         let job = self.job_of(&txn, id, project).await?;
         scope::require(permit, submits(job.kind))?;
-        let text = "UPDATE jobs SET status = 0, cancel_requested = FALSE, max_attempts = attempt + $4, \
-            not_before = $3, progress = 0, progress_message = NULL, runner_id = NULL, lease_expires_at = NULL, \
+        let text = "UPDATE jobs SET status = 0, cancel_requested = FALSE, max_attempts = attempt + $3, \
+            not_before = $4, progress = 0, progress_message = NULL, runner_id = NULL, lease_expires_at = NULL, \
             started_at = NULL, finished_at = NULL, error_code = NULL, error_message = NULL, error_retryable = NULL \
             WHERE id = $1 AND project_id = $2 AND status IN (3, 4) RETURNING id";
-        let values = vec![id.0.into(), project.0.into(), self.now().micros().into(), DEFAULT_ATTEMPTS.into()];
+        let values = vec![id.0.into(), project.0.into(), DEFAULT_ATTEMPTS.into(), self.lease_now().micros().into()];
         if txn.query_one_raw(db::sql(&txn, text, values)).await?.is_none() {
             let message = "only a failed or cancelled job can be retried";
             return Err(Problem::new("NOT_RETRYABLE", message).at("id").into());
@@ -82,6 +85,7 @@ impl Store {
         let job = self.job_in(&txn, id).await?;
         txn.commit().await?;
         self.job_changed(id, project);
+        self.job_queued(project);
         Ok(job)
     }
 
@@ -91,24 +95,44 @@ impl Store {
     /// # Errors
     /// Database.
     pub async fn reap_jobs(&self) -> Result<usize, StoreError> {
+        self.adjust_common_time().await?;
         let text = "UPDATE jobs SET \
             status = CASE WHEN cancel_requested THEN 4 WHEN attempt >= max_attempts THEN 3 ELSE 0 END, \
-            finished_at = CASE WHEN cancel_requested OR attempt >= max_attempts THEN $1 ELSE NULL END, \
-            error_code = 'LEASE_EXPIRED', error_message = $2, error_retryable = TRUE, \
+            finished_at = CASE WHEN cancel_requested OR attempt >= max_attempts THEN $5 ELSE NULL END, \
+            error_code = 'LEASE_EXPIRED', error_retryable = TRUE, \
+            error_message = CASE WHEN attempt >= max_attempts THEN CAST($4 AS TEXT) ELSE CAST($2 AS TEXT) END, \
             not_before = $1, lease_expires_at = NULL \
             WHERE status = 1 AND lease_expires_at < $1 AND id IN \
             (SELECT id FROM jobs WHERE status IN (0, 1) AND status = 1 AND lease_expires_at < $1 LIMIT $3) \
-            RETURNING id, project_id";
-        let message = "the runner fell silent: it has crashed, lost its connection or was stopped";
-        let db = self.0.db.write();
-        let values = vec![self.now().micros().into(), message.into(), REAPED_AT_ONCE.into()];
-        let rows = db.query_all_raw(db::sql(db, text, values)).await?;
-        for row in &rows {
+            RETURNING id, project_id, status";
+        let now = self.now();
+        let txn = self.0.db.begin().await?;
+        let values = vec![
+            self.lease_now().micros().into(),
+            attempts::SILENT.into(),
+            REAPED_AT_ONCE.into(),
+            SILENT_AT_LAST.into(),
+            now.micros().into(),
+        ];
+        let mut reaped = Vec::new();
+        for row in txn.query_all_raw(db::sql(&txn, text, values)).await? {
             let (id, project): (Uuid, Uuid) = (row.try_get("", "id")?, row.try_get("", "project_id")?);
-            tracing::warn!(job.id = %JobId(id), "lease expired");
-            self.job_changed(id.into(), project.into());
+            let status: i16 = row.try_get("", "status")?;
+            let cancelled = status == JobStatus::Cancelled.number();
+            let attempt = if cancelled { JobStatus::Cancelled } else { JobStatus::Failed };
+            attempts::expire(&txn, id.into(), attempt, now).await?;
+            reaped.push((JobId(id), ProjectId(project), status == JobStatus::Queued.number()));
         }
-        Ok(rows.len())
+        txn.commit().await?;
+        for &(id, project, queued) in &reaped {
+            tracing::warn!(job.id = %id, "lease expired");
+            self.0.db.stats().0.attempt(AttemptEnd::Expired);
+            self.job_changed(id, project);
+            if queued {
+                self.job_queued(project);
+            }
+        }
+        Ok(reaped.len())
     }
 
     async fn job_of(&self, db: &impl ConnectionTrait, id: JobId, project: ProjectId) -> Result<JobRecord, StoreError> {

@@ -5,23 +5,34 @@
 //! has begun (`LEASE_LOST`). A runner that falls silent loses its lease, and the job goes to another one.
 //!
 //! - submit: `train_model`, `predict`, `evaluate`, in the transaction that checks them;
-//! - claim: one statement, so that two runners never get the same job;
-//! - report and complete: what the runner says, fenced by the attempt;
-//! - control: cancel, retry, and the reaper of lost leases.
+//! - turn and claim: whose turn it is, and one statement, so that two runners never get the same job;
+//! - report, logs, live and complete: what the runner says, fenced by the attempt; attempts: what became of each;
+//! - control: cancel, retry, and the reaper of lost leases;
+//! - time: what leases are counted in, whatever the clocks of several servers say.
 
+mod attempts;
 mod checks;
 mod claim;
 mod complete;
 mod control;
+mod health;
 mod hyperparameters;
+mod live;
+mod logs;
 mod read;
 mod report;
 mod submit;
+mod time;
+mod turn;
 
 use std::time::Duration;
 
+pub use attempts::AttemptRecord;
 pub use claim::{Claim, ClaimedArtifact, ClaimedDataset};
 pub use complete::{JobResult, ReportedMetric, ScoredResult, TrainedResult};
+pub use health::{DetectorQueue, QueueState, RunnerCounts};
+pub use live::{LiveMetric, MAX_LIVE_POINTS};
+pub use logs::{LogLine, MAX_LINES_AT_ONCE};
 use nunatak_authz::{Action, Actor};
 use nunatak_domain::{
     DatasetVersionId, JobId, JobKind, JobStatus, ModelId, Page, ProjectId, RunnerId, Timestamp, UserId, VersionId,
@@ -32,6 +43,7 @@ pub use report::{Failure, Pulse};
 use sea_orm::{ColumnTrait, Condition, entity::prelude::Uuid};
 use serde_json::Value;
 pub use submit::{ApplyRequest, Cause, TrainRequest};
+pub(crate) use time::CommonTime;
 
 use crate::{Event, Store, StoreError, entities::jobs, scope};
 
@@ -66,6 +78,8 @@ pub struct JobRecord {
     pub seed: i64,
     /// The names of the tags that the version gets.
     pub tags: Vec<String>,
+    /// Only a runner that has all of these gets it.
+    pub labels: Vec<String>,
     pub model: Option<ModelId>,
     /// Made by a training, applied by the others.
     pub version: Option<VersionId>,
@@ -121,6 +135,7 @@ impl JobRecord {
             hyperparameters: Some(hyperparameters).filter(|_| kind == JobKind::Train),
             seed: row.seed,
             tags: serde_json::from_str(&row.tags).map_err(|_| corrupt("tags"))?,
+            labels: serde_json::from_str(&row.labels).map_err(|_| corrupt("labels"))?,
             model: row.model_id.map(Into::into),
             version: version.map(Into::into),
             dataset_version: row.dataset_version_id.into(),
@@ -159,11 +174,16 @@ impl Store {
 
     /// When a lease given now ends.
     fn lease_end(&self) -> Timestamp {
-        self.now().plus(self.0.jobs.lease)
+        self.lease_now().plus(self.0.jobs.lease)
     }
 
     pub(crate) fn job_changed(&self, job: JobId, project: ProjectId) {
         self.bus().publish(Event::JobChanged { job, project });
+    }
+
+    /// Wakes the runners that wait for a job. Call after the commit, besides [`Store::job_changed`].
+    pub(crate) fn job_queued(&self, project: ProjectId) {
+        self.bus().publish(Event::JobQueued { project });
     }
 }
 

@@ -1,8 +1,11 @@
 use std::collections::HashMap;
 
 use nunatak_authz::Actor;
-use nunatak_domain::{JobId, JobKind, JobStatus, ModelId, Page, PageRequest, ProjectId};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, entity::prelude::Uuid};
+use nunatak_domain::{JobId, JobKind, JobStatus, ModelId, Page, PageRequest, ProjectId, RunnerId};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, entity::prelude::Uuid,
+    sea_query::Expr,
+};
 
 use super::{JobRecord, visible};
 use crate::{
@@ -20,6 +23,9 @@ pub struct JobFilter {
     pub kind: Option<JobKind>,
     pub model: Option<ModelId>,
 }
+
+/// More than most machines compute at once.
+const JOBS_OF_A_RUNNER: u64 = 100;
 
 impl Store {
     /// # Errors
@@ -69,6 +75,35 @@ impl Store {
         let page = page_by_id(db, select, jobs::Column::Id, "jobs", page, |row| row.id).await?;
         let ids = version_ids(db, page.items.iter().map(|(_, row)| row)).await?;
         super::try_page(page, |row| with_version(row, &ids))
+    }
+
+    /// The jobs that the actor may see and that `runners` are at work on, the newest first, at most 100 each.
+    ///
+    /// # Errors
+    /// Database.
+    pub async fn jobs_of_runners(
+        &self,
+        actor: &Actor,
+        runners: &[RunnerId],
+    ) -> Result<HashMap<RunnerId, Vec<JobRecord>>, StoreError> {
+        let db = self.0.db.read();
+        let rows = jobs::Entity::find()
+            .filter(jobs::Column::RunnerId.is_in(runners.iter().map(|id| id.0)))
+            .filter(Expr::cust("jobs.status = 1"))
+            .filter(visible(self, actor))
+            .order_by_desc(jobs::Column::Id)
+            .limit(JOBS_OF_A_RUNNER * runners.len().max(1) as u64)
+            .all(db)
+            .await?;
+        let mut found: HashMap<RunnerId, Vec<JobRecord>> = HashMap::new();
+        for job in records(db, rows).await? {
+            let Some(runner) = job.runner else { continue };
+            let jobs = found.entry(runner).or_default();
+            if (jobs.len() as u64) < JOBS_OF_A_RUNNER {
+                jobs.push(job);
+            }
+        }
+        Ok(found)
     }
 
     /// The job as it stands in this transaction, whoever asks: after a permit.

@@ -6,8 +6,10 @@ use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{JobId, JobStatus, Problem, ProjectId, Timestamp};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Value};
 
-use super::JobRecord;
-use crate::{Store, StoreError, db, scope};
+use tokio::time::{Instant, timeout_at};
+
+use super::{JobRecord, ReportedMetric, attempts, live};
+use crate::{AttemptEnd, Event, Heard, Listener, Store, StoreError, db, scope};
 
 /// What a runner is told when it reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,10 @@ pub struct Failure {
 const MAX_MESSAGE_BYTES: usize = 4096;
 const MAX_PROGRESS_BYTES: usize = 500;
 const MAX_CODE_CHARS: usize = 60;
+/// A connection that says nothing for longer is cut by many a proxy.
+const MAX_WAIT: Duration = Duration::from_secs(20);
+/// What another server did is noticed within this time while its events are not heard.
+const TICK: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 
 /// One attempt of one job: what every report is fenced by.
@@ -90,32 +96,52 @@ impl Store {
         }
     }
 
-    /// Keeps the lease.
+    /// Keeps the lease, and then waits for `wait` (20 s at most) whether the job is to be cancelled: a runner that
+    /// always has one such call open hears of it at once. The lease counts from the beginning of the call.
     ///
     /// # Errors
-    /// `LEASE_LOST`.
-    pub async fn heartbeat(&self, permit: &Permit) -> Result<Pulse, StoreError> {
-        let pulse = self.extend_lease(permit, "", Vec::new()).await?;
+    /// `LEASE_LOST`, also when that happens while it waits.
+    pub async fn heartbeat(&self, permit: &Permit, wait: Duration) -> Result<Pulse, StoreError> {
+        // Before the first look: what happens between a look and the wait is heard of.
+        let mut events = self.bus().listen();
+        let mut pulse = self.extend_lease(permit, "", Vec::new()).await?;
+        let (attempt, deadline) = (Attempt::of(permit)?, Instant::now() + wait.min(MAX_WAIT));
+        while !pulse.cancel_requested && Instant::now() < deadline {
+            let until = deadline.min(Instant::now() + TICK);
+            // Time is up: look all the same, for what another server did while its events are not heard.
+            let _ = timeout_at(until, changed(&mut events, attempt.job)).await;
+            pulse.cancel_requested = self.cancel_requested(attempt).await?;
+        }
         Ok(pulse)
     }
 
-    /// Says how far the work is, 0 to 1, and keeps the lease.
+    async fn cancel_requested(&self, attempt: Attempt) -> Result<bool, StoreError> {
+        let db = self.0.db.read();
+        let text = "SELECT cancel_requested FROM jobs WHERE id = $1 AND attempt = $2 AND status = 1";
+        let row = db.query_one_raw(db::sql(db, text, vec![attempt.job.0.into(), attempt.number.into()])).await?;
+        Ok(row.ok_or_else(|| attempt.lost())?.try_get("", "cancel_requested")?)
+    }
+
+    /// Says how far the work is, 0 to 1, and keeps the lease. The metrics are shown on the job, not on what it makes.
     ///
     /// # Errors
-    /// `OUT_OF_RANGE`, `LEASE_LOST`.
+    /// `OUT_OF_RANGE`, `LIMIT_EXCEEDED`, `LEASE_LOST`.
     pub async fn report_progress(
         &self,
         permit: &Permit,
         progress: f64,
         message: Option<&str>,
+        metrics: &[ReportedMetric],
     ) -> Result<Pulse, StoreError> {
         if !(0.0..=1.0).contains(&progress) {
             return Err(Problem::new("OUT_OF_RANGE", "progress is a number from 0 to 1").at("progress").into());
         }
+        live::check(metrics)?;
         let message = message.map(|message| cut(message, MAX_PROGRESS_BYTES));
         let also = ", progress = $4, progress_message = COALESCE($5, progress_message)";
         let pulse = self.extend_lease(permit, also, vec![progress.into(), message.into()]).await?;
         let attempt = Attempt::of(permit)?;
+        live::insert(self.0.db.write(), attempt, metrics, self.now()).await?;
         self.job_changed(attempt.job, attempt.project.1);
         Ok(pulse)
     }
@@ -144,7 +170,6 @@ impl Store {
     /// `LEASE_LOST`.
     pub async fn fail_job(&self, permit: &Permit, failure: &Failure) -> Result<JobRecord, StoreError> {
         let attempt = Attempt::of(permit)?;
-        let now = self.now();
         let text = "UPDATE jobs SET \
             status = CASE WHEN cancel_requested THEN 4 WHEN $3 AND attempt < max_attempts THEN 0 ELSE 3 END, \
             finished_at = CASE WHEN NOT cancel_requested AND $3 AND attempt < max_attempts THEN NULL ELSE $4 END, \
@@ -155,8 +180,8 @@ impl Store {
             attempt.job.0.into(),
             attempt.number.into(),
             failure.retryable.into(),
-            now.micros().into(),
-            now.plus(backoff(attempt.number)).micros().into(),
+            self.now().micros().into(),
+            self.lease_now().plus(backoff(attempt.number)).micros().into(),
             code.into(),
             cut(&failure.message, MAX_MESSAGE_BYTES).into(),
         ];
@@ -167,10 +192,13 @@ impl Store {
         let job = self.ended(&txn, permit, attempt).await?;
         txn.commit().await?;
         self.job_changed(job.id, job.project);
+        if job.status == JobStatus::Queued {
+            self.job_queued(job.project);
+        }
         Ok(job)
     }
 
-    /// The job after an attempt, noted in the audit.
+    /// The job after an attempt, noted with the attempt and in the audit.
     pub(super) async fn ended(
         &self,
         txn: &DatabaseTransaction,
@@ -178,10 +206,29 @@ impl Store {
         attempt: Attempt,
     ) -> Result<JobRecord, StoreError> {
         let job = self.job_in(txn, attempt.job).await?;
-        let code = job.error.as_ref().filter(|_| job.status != JobStatus::Succeeded).map(|error| error.code.as_str());
+        let error = job.error.as_ref().filter(|_| job.status != JobStatus::Succeeded);
+        let status = if job.status == JobStatus::Queued { JobStatus::Failed } else { job.status };
+        attempts::end(txn, (attempt.job, attempt.number), status, error, self.now()).await?;
+        self.0.db.stats().0.attempt(match status {
+            JobStatus::Succeeded => AttemptEnd::Succeeded,
+            JobStatus::Cancelled => AttemptEnd::Cancelled,
+            _ => AttemptEnd::Failed,
+        });
+        let code = error.map(|error| error.code.as_str());
         let detail = serde_json::json!({"attempt": attempt.number, "status": job.status, "error": code});
         self.audit(txn, permit, attempt.job, detail).await?;
         Ok(job)
+    }
+}
+
+/// Returns when something happened to the job, or when events were missed.
+async fn changed(events: &mut Listener, job: JobId) {
+    loop {
+        match events.hear().await {
+            Heard::Event(Event::JobChanged { job: changed, .. }) if changed == job => return,
+            Heard::Missed { .. } => return,
+            Heard::Event(_) => {}
+        }
     }
 }
 

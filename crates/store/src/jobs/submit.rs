@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{
     DatasetVersionId, JobId, JobKind, JobStatus, Name, Problem, ProjectId, ScheduleId, SweepId, VersionId,
@@ -8,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::{JobRecord, checks, hyperparameters};
 use crate::{
-    IdempotencyKey, Store, StoreError, detectors,
+    IdempotencyKey, Store, StoreError, db, detectors,
     entities::{dataset_versions, jobs, projects, versions},
+    runners::{MAX_LABEL_CHARS, MAX_LABELS},
     scope,
 };
 
@@ -26,6 +29,8 @@ pub struct TrainRequest {
     pub dataset: DatasetVersionId,
     pub seed: i64,
     pub tags: Vec<Name>,
+    /// Only a runner that has all of these gets it.
+    pub labels: Vec<String>,
     /// Higher goes first; -100 to 100.
     pub priority: i32,
     /// 1 to 10.
@@ -33,10 +38,12 @@ pub struct TrainRequest {
 }
 
 /// Which version to apply to which rows: for a prediction or an evaluation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ApplyRequest {
     pub version: VersionId,
     pub dataset: DatasetVersionId,
+    /// Only a runner that has all of these gets it.
+    pub labels: Vec<String>,
     pub priority: i32,
     pub max_attempts: i32,
 }
@@ -66,6 +73,7 @@ impl TrainRequest {
             dataset,
             seed: 0,
             tags: Vec::new(),
+            labels: Vec::new(),
             priority: 0,
             max_attempts: DEFAULT_ATTEMPTS,
         }
@@ -73,6 +81,7 @@ impl TrainRequest {
 
     fn check(&self) -> Result<(), Problem> {
         check_bounds(self.priority, self.max_attempts)?;
+        check_labels(&self.labels)?;
         if self.tags.len() > MAX_TAGS {
             return Err(Problem::new("LIMIT_EXCEEDED", "a version has at most 20 tags").at("tags"));
         }
@@ -83,8 +92,8 @@ impl TrainRequest {
 impl ApplyRequest {
     /// With all that may be left out at its default.
     #[must_use]
-    pub const fn new(version: VersionId, dataset: DatasetVersionId) -> Self {
-        Self { version, dataset, priority: 0, max_attempts: DEFAULT_ATTEMPTS }
+    pub fn new(version: VersionId, dataset: DatasetVersionId) -> Self {
+        Self { version, dataset, labels: Vec::new(), priority: 0, max_attempts: DEFAULT_ATTEMPTS }
     }
 }
 
@@ -98,6 +107,21 @@ fn check_bounds(priority: i32, max_attempts: i32) -> Result<(), Problem> {
     Ok(())
 }
 
+fn check_labels(labels: &[String]) -> Result<(), Problem> {
+    let bad = |label: &String| label.is_empty() || label.chars().count() > MAX_LABEL_CHARS || label.contains('\0');
+    if labels.len() > MAX_LABELS || labels.iter().any(bad) {
+        return Err(
+            Problem::new("INVALID_INPUT", "a job asks for at most 20 labels of 1 to 60 characters").at("labels")
+        );
+    }
+    Ok(())
+}
+
+/// Each once, in order.
+fn unique(labels: &[String]) -> BTreeSet<&str> {
+    labels.iter().map(String::as_str).collect()
+}
+
 /// A row that waits for a runner.
 fn queued(store: &Store, permit: &Permit, project: ProjectId, kind: JobKind) -> jobs::ActiveModel {
     let now = store.now();
@@ -107,7 +131,7 @@ fn queued(store: &Store, permit: &Permit, project: ProjectId, kind: JobKind) -> 
         kind: Set(kind.number()),
         status: Set(JobStatus::Queued.number()),
         attempt: Set(0),
-        not_before: Set(now.micros()),
+        not_before: Set(store.lease_now().micros()),
         cancel_requested: Set(false),
         progress: Set(0.0),
         created_by: Set(permit.user().0),
@@ -139,7 +163,7 @@ impl Store {
     }
 
     /// Queues a training inside the transaction that caused it: a sweep's next round, a schedule. What would fail for
-    /// sure is refused now. To be told to the bus ([`Store::job_changed`]) once the transaction is committed.
+    /// sure is refused now. To be told to the bus ([`Store::job_changed`], [`Store::job_queued`]) once the transaction is committed.
     ///
     /// # Errors
     /// Those of [`Store::train_model`].
@@ -185,6 +209,7 @@ impl Store {
             hyperparameters: Set(settings.to_string()),
             seed: Set(request.seed),
             tags: Set(json!(request.tags).to_string()),
+            labels: Set(json!(unique(&request.labels)).to_string()),
             model_id: Set(Some(model.0)),
             dataset_version_id: Set(dataset.id),
             ..queued(self, permit, project.1, JobKind::Train)
@@ -238,6 +263,7 @@ impl Store {
         scope::require(permit, Action::Predict)?;
         let (project_row, project) = scope::project_of(permit)?;
         check_bounds(request.priority, request.max_attempts)?;
+        check_labels(&request.labels)?;
         let operation = if kind == JobKind::Evaluate { "evaluate" } else { "predict" };
         let txn = self.0.db.begin().await?;
         if let Some(id) = self.replayed(&txn, permit, operation, key).await? {
@@ -261,6 +287,7 @@ impl Store {
             hyperparameters: Set("null".to_owned()),
             seed: Set(0),
             tags: Set("[]".to_owned()),
+            labels: Set(json!(unique(&request.labels)).to_string()),
             model_id: Set(Some(version.model_id)),
             version_row: Set(Some(version.row_id)),
             dataset_version_id: Set(dataset.id),
@@ -281,6 +308,7 @@ impl Store {
         self.remember(&txn, permit, operation, key, job.id.0).await?;
         txn.commit().await?;
         self.job_changed(job.id, job.project);
+        self.job_queued(job.project);
         Ok(job)
     }
 
@@ -293,9 +321,14 @@ impl Store {
     ) -> Result<JobRecord, StoreError> {
         let row = row.insert(txn).await?;
         let id = JobId(row.id);
+        let job = self.job_in(txn, id).await?;
+        for label in &job.labels {
+            let text = "INSERT INTO job_labels (job_id, label) VALUES ($1, $2)";
+            txn.execute_raw(db::sql(txn, text, vec![row.id.into(), label.as_str().into()])).await?;
+        }
         let detail = json!({"operation": operation, "dataset": DatasetVersionId(row.dataset_version_id)});
         self.audit(txn, permit, id, detail).await?;
-        self.job_in(txn, id).await
+        Ok(job)
     }
 }
 

@@ -4,7 +4,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::stream;
 use nunatak_authz::{Action, Actor, Authorizer, Permit};
-use nunatak_domain::{DatasetVersionId, JobId, ManualClock, Name, ProjectId, Role, Timestamp, UploadId, UserId};
+use nunatak_domain::{
+    DatasetId, DatasetVersionId, JobId, ManualClock, Name, ProjectId, Role, Timestamp, UploadId, UserId,
+};
 use nunatak_store::{
     Store, StoreError, StoreOptions,
     files::{NewUpload, PartRange, UploadRecord},
@@ -83,13 +85,42 @@ impl Fixture {
         upload
     }
 
+    /// The same through another server, and whatever comes of it.
+    pub async fn upload_to(&self, store: &Store, bytes: &[u8]) -> Result<UploadId, StoreError> {
+        let permit = self.permit(Action::CreateUpload).await;
+        let size = i64::try_from(bytes.len()).unwrap();
+        let upload = store.create_upload(&permit, NewUpload::parse("a.csv".to_owned(), size, None)?, None).await?.id;
+        let written = store.write_upload(&self.dev, upload, PartRange::Whole, pieces(bytes, 4000)).await;
+        assert_eq!(written.unwrap(), size.unsigned_abs());
+        store.complete_upload(&permit, upload).await?;
+        Ok(upload)
+    }
+
+    pub async fn datasets(&self) -> Vec<DatasetId> {
+        let rows = self.connection.query_all_raw(self.statement("SELECT id FROM datasets", vec![])).await.unwrap();
+        rows.iter().map(|row| DatasetId(row.try_get_by_index(0).unwrap())).collect()
+    }
+
+    /// The first column of a query.
+    pub async fn texts(&self, text: &str) -> Vec<String> {
+        let rows = self.connection.query_all_raw(self.statement(text, vec![])).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.db.is_postgres()
+    }
+
+    fn statement(&self, text: &str, values: Vec<Value>) -> Statement {
+        Statement::from_sql_and_values(self.connection.get_database_backend(), text, values)
+    }
+
     pub fn advance_hours(&self, hours: u64) {
         self.clock.advance(Duration::from_secs(hours * 3600));
     }
 
     pub async fn execute(&self, text: &str, values: Vec<Value>) {
-        let statement = Statement::from_sql_and_values(self.connection.get_database_backend(), text, values);
-        self.connection.execute_raw(statement).await.unwrap();
+        self.connection.execute_raw(self.statement(text, values)).await.unwrap();
     }
 
     /// A job at work on a dataset version, and its token's actor.

@@ -1,5 +1,7 @@
 //! Stories of the queue: asking, claiming, failing, ending.
 
+mod clocks;
+mod turns;
 mod world;
 
 use std::{collections::HashSet, time::Duration};
@@ -46,7 +48,7 @@ async fn a_silent_runner_loses_the_job_and_may_report_no_more() {
     let job = world.train(world.dataset(CSV).await).await;
     let lost = world.claim(one).await.unwrap();
     let old = world.reporter(&lost).await;
-    world.store.heartbeat(&old).await.unwrap();
+    world.store.heartbeat(&old, Duration::ZERO).await.unwrap();
     assert!(world.claim(two).await.is_none());
 
     world.clock.advance(LEASE);
@@ -55,8 +57,8 @@ async fn a_silent_runner_loses_the_job_and_may_report_no_more() {
     let started = world.store.now().minus(LEASE);
     assert_eq!((lost.job.started_at, again.job.started_at), (Some(started), Some(started)));
     let result = world.trained(&again).await;
-    assert_eq!(code(world.store.heartbeat(&old).await), "LEASE_LOST");
-    assert_eq!(code(world.store.report_progress(&old, 0.5, None).await), "LEASE_LOST");
+    assert_eq!(code(world.store.heartbeat(&old, Duration::ZERO).await), "LEASE_LOST");
+    assert_eq!(code(world.store.report_progress(&old, 0.5, None, &[]).await), "LEASE_LOST");
     assert_eq!(code(world.store.complete_job(&old, &result).await), "LEASE_LOST");
     assert_eq!(code(world.store.fail_job(&old, &failure(false)).await), "LEASE_LOST");
 
@@ -137,10 +139,23 @@ async fn cancelling_stops_what_waits_at_once_and_what_runs_soon() {
     let asked = world.store.cancel_job(&permit, running.id).await.unwrap();
     assert_eq!((asked.status, asked.cancel_requested), (JobStatus::Running, true));
     let reporter = world.reporter(&claim).await;
-    assert!(world.store.heartbeat(&reporter).await.unwrap().cancel_requested);
+    assert!(world.store.heartbeat(&reporter, Duration::ZERO).await.unwrap().cancel_requested);
     let stopped = world.store.fail_job(&reporter, &failure(true)).await.unwrap();
     assert_eq!(stopped.status, JobStatus::Cancelled);
     assert!(world.claim(runner).await.is_none());
+}
+
+/// What `look` finds, once that is not 0: for what only time brings about.
+async fn eventually(look: impl AsyncFn() -> usize) -> usize {
+    let search = async {
+        loop {
+            match look().await {
+                0 => tokio::time::sleep(Duration::from_millis(10)).await,
+                found => return found,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), search).await.expect("it does not happen")
 }
 
 async fn state(world: &World, id: JobId) -> (JobStatus, Option<String>) {
@@ -223,7 +238,7 @@ async fn claims_need_the_runner_the_role_and_the_detector() {
     // A developer's runner gets nothing: running jobs is for maintainers.
     let permit = world.store.permit(&world.dev, Action::RegisterRunner).unwrap();
     let detectors = vec![detector("isolation_forest", "1.0.0")];
-    let new = NewRunner { name: name("own"), labels: Vec::new(), detectors };
+    let new = NewRunner { name: name("own"), labels: Vec::new(), capacity: 4, detectors };
     let own = world.store.register_runner(&permit, &new).await.unwrap().id;
     assert!(world.store.claim_job(&world.dev, own, Duration::ZERO).await.unwrap().is_none());
     // And one with another version of the detector does not get the job either.
@@ -240,7 +255,7 @@ async fn a_detector_means_one_thing() {
     world.runner("one").await;
     let mut changed = detector("isolation_forest", "1.0.0");
     changed.hyperparameter_schema = json!({"type": "object"});
-    let new = NewRunner { name: name("other"), labels: Vec::new(), detectors: vec![changed] };
+    let new = NewRunner { name: name("other"), labels: Vec::new(), capacity: 4, detectors: vec![changed] };
     let other = world.store.permit(&world.dev, Action::RegisterRunner).unwrap();
     assert_eq!(code(world.store.register_runner(&other, &new).await), "CONFLICT");
     let owner = world.store.permit(&world.admin, Action::RegisterRunner).unwrap();

@@ -93,7 +93,7 @@ impl Detector for Ensemble {
             let part = |fraction: f64, message: &str| {
                 ctx.report((i as f64 + fraction) / names.len() as f64, &format!("{name}: {message}"));
             };
-            let inner = Context { seed: ctx.seed, cancel: ctx.cancel.clone(), progress: &part };
+            let inner = Context { seed: ctx.seed, cancel: ctx.cancel.clone(), progress: &part, note: ctx.note };
             let detector = find_detector(&detectors, name)?;
             let (member, own) = Member::fit(detector, frame, random_state, &inner)?;
             members.push(member);

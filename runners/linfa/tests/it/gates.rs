@@ -125,7 +125,7 @@ fn cancelling_stops_before_and_during_a_run() {
         let cancel = Arc::new(AtomicBool::new(false));
         let reports = AtomicUsize::new(0);
         let progress = |_: f64, _: &str| cancel.store(reports.fetch_add(1, Ordering::Relaxed) > 0, Ordering::Relaxed);
-        let ctx = Context { seed: 0, cancel: Arc::clone(&cancel), progress: &progress };
+        let ctx = Context { seed: 0, cancel: Arc::clone(&cancel), progress: &progress, ..Context::quiet(0) };
         assert_eq!(run(&ctx), DetectorError::Cancelled, "{}", spec.name);
     }
 }

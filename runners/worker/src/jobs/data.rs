@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use nunatak_detector::{Context, CsvOptions, Frame};
+use nunatak_detector::{Context, CsvOptions, Frame, Note};
 use tokio::sync::watch;
 
 use crate::attempt::Attempt;
 use crate::cache::CachedFile;
 use crate::failure::Failure;
+use crate::journal::Journal;
 use crate::progress::Progress;
 
 use super::table::{self, Columns};
@@ -58,7 +59,7 @@ impl Attempt {
     async fn cached(&self, url: &str, sha256: &str, size: i64) -> Result<CachedFile, Failure> {
         let size = u64::try_from(size).unwrap_or(0);
         let fetch = async || {
-            let fetch = |path: PathBuf| async move { self.client.download(url, &path, sha256).await };
+            let fetch = |path: PathBuf| async move { self.client().download(url, &path, sha256).await };
             self.crew.cache.get(sha256, size, fetch).await
         };
         self.stop.unless_stopped(self.until_answered(fetch)).await
@@ -66,7 +67,12 @@ impl Attempt {
 
     /// What a detector gets, with its reports going to the server.
     pub(crate) fn run_context(&self) -> RunContext {
-        RunContext { seed: i64::from(self.job.seed) as u64, cancel: self.stop.flag(), progress: self.progress.clone() }
+        RunContext {
+            seed: i64::from(self.job.seed) as u64,
+            cancel: self.stop.flag(),
+            progress: self.progress.clone(),
+            journal: self.journal.clone(),
+        }
     }
 }
 
@@ -95,13 +101,23 @@ pub(crate) struct RunContext {
     seed: u64,
     cancel: Arc<AtomicBool>,
     progress: watch::Sender<Progress>,
+    journal: Journal,
 }
 
 impl RunContext {
     pub(crate) fn with<T>(self, run: impl FnOnce(&Context<'_>) -> T) -> T {
         let progress = |fraction: f64, message: &str| {
-            self.progress.send_replace(Progress { fraction, message: message.to_owned() });
+            self.progress.send_modify(|now| {
+                now.fraction = fraction;
+                message.clone_into(&mut now.message);
+            });
         };
-        run(&Context { seed: self.seed, cancel: self.cancel, progress: &progress })
+        let note = |note: Note<'_>| {
+            self.journal.note(note);
+            if matches!(note, Note::Metric { .. }) {
+                self.progress.send_modify(|now| now.noted += 1);
+            }
+        };
+        run(&Context { seed: self.seed, cancel: self.cancel, progress: &progress, note: &note })
     }
 }

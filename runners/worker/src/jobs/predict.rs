@@ -19,9 +19,12 @@ pub(crate) async fn predict(attempt: &Attempt) -> Result<PredictResultInput, Fai
     let write = move |predicted: &Predicted| scores::write(predicted, &directory);
     let applied = apply(attempt, write).await?;
 
-    let file: NamedTempFile = applied.kept;
+    let file: &NamedTempFile = &applied.kept;
     let project = attempt.project.as_str();
-    let upload = || attempt.client.upload(project, file.path(), SCORES_NAME);
+    let upload = || {
+        let client = attempt.client();
+        async move { client.upload(project, file.path(), SCORES_NAME).await }
+    };
     let scores_upload = attempt.stop.unless_stopped(attempt.until_answered(upload)).await?;
     Ok(PredictResultInput {
         scores_upload,
@@ -76,6 +79,12 @@ async fn apply<K: Send + 'static>(
         })
     });
     let applied = applied.await?;
+    attempt.log(&format!(
+        "scored {} rows in {:.3} s: {} are anomalies",
+        applied.n_rows,
+        started.elapsed().as_secs_f64(),
+        applied.n_anomalies
+    ));
     tracing::info!(compute.duration_ms = started.elapsed().as_millis() as u64, data.n_rows = applied.n_rows, "scored");
     Ok(applied)
 }

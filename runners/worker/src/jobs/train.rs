@@ -21,13 +21,17 @@ pub(crate) async fn train(attempt: &Attempt) -> Result<TrainResultInput, Failure
 
     let artifact = Bytes::from(std::mem::take(&mut trained.artifact));
     let project = attempt.project.as_str();
-    let upload = || attempt.client.upload(project, artifact.clone(), ARTIFACT_NAME);
+    let upload = || {
+        let (client, artifact) = (attempt.client(), artifact.clone());
+        async move { client.upload(project, artifact, ARTIFACT_NAME).await }
+    };
     let artifact = attempt.stop.unless_stopped(attempt.until_answered(upload)).await?;
     result(trained, artifact)
 }
 
 async fn fit(attempt: &Attempt) -> Result<Trained, Failure> {
     let dataset = attempt.fetch_dataset().await?;
+    attempt.log(&format!("fitting {} to {} rows", attempt.job.detector_name, attempt.dataset.row_count));
     let (name, version) = (attempt.job.detector_name.clone(), attempt.job.detector_version.clone());
     let hyperparameters = attempt.job.hyperparameters.clone().unwrap_or(Value::Null);
     let (detectors, context) = (Arc::clone(&attempt.crew.detectors), attempt.run_context());
@@ -38,6 +42,10 @@ async fn fit(attempt: &Attempt) -> Result<Trained, Failure> {
         Ok(context.with(|context| nunatak_detector::train(detector, &frame, &hyperparameters, context))?)
     });
     let trained = trained.await?;
+    attempt.log(&format!(
+        "fitted in {:.3} s, scored in {:.3} s; the threshold is {}",
+        trained.fit_seconds, trained.score_seconds, trained.threshold
+    ));
     tracing::info!(
         compute.duration_ms = started.elapsed().as_millis() as u64,
         data.n_rows = trained.scores.len(),

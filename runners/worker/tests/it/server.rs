@@ -111,6 +111,8 @@ impl FakeServer {
             "ClaimJob" => json!({ "claim": state.claims.pop_front() }),
             "Heartbeat" | "ReportProgress" if is_lost => json!({ "cancelRequested": false, "userErrors": lost }),
             "Heartbeat" | "ReportProgress" => json!({ "cancelRequested": state.beat == Beat::Cancel }),
+            "ReportLogs" => json!({ "stored": 0 }),
+            "DrainRunner" => json!({ "runner": { "id": "run_1" } }),
             "CreateUpload" => {
                 state.uploads.push(Vec::new());
                 let id = (state.uploads.len() - 1).to_string();

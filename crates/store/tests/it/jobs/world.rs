@@ -28,7 +28,7 @@ pub(super) struct World {
     /// A developer of the project.
     pub(super) dev: Actor,
     pub(super) project: ProjectId,
-    _db: TestDb,
+    pub(super) db: TestDb,
 }
 
 pub(super) const CSV: &str = "a,b,label\n1,2,0\n2,3,0\n3,5,0\n90,90,1\n";
@@ -84,7 +84,7 @@ impl World {
         let project = store.create_project(&permit, new, None).await.unwrap().id;
         let permit = store.project_permit(&admin, Action::WriteMembers, project).await.unwrap();
         store.set_member(&permit, "dev", Role::Developer).await.unwrap();
-        Self { store, clock, admin, dev, project, _db: db }
+        Self { store, clock, admin, dev, project, db }
     }
 
     pub(super) async fn may(&self, actor: &Actor, action: Action) -> Permit {
@@ -113,7 +113,7 @@ impl World {
     pub(super) async fn runner(&self, runner_name: &str) -> RunnerId {
         let permit = self.store.permit(&self.admin, Action::RegisterRunner).unwrap();
         let detectors = vec![detector("isolation_forest", "1.0.0")];
-        let new = NewRunner { name: name(runner_name), labels: vec!["cpu".to_owned()], detectors };
+        let new = NewRunner { name: name(runner_name), labels: vec!["cpu".to_owned()], capacity: 4, detectors };
         self.store.register_runner(&permit, &new).await.unwrap().id
     }
 
@@ -123,6 +123,20 @@ impl World {
         // Ids of one millisecond are in no order.
         self.clock.advance(Duration::from_millis(1));
         self.store.train_model(&permit, &request, None).await.unwrap()
+    }
+
+    /// Another server over the same database, with a clock of its own and leases of this length.
+    pub(super) async fn replica(&self, lease: Duration) -> (Store, Arc<ManualClock>) {
+        let mut options = self.db.options.clone();
+        options.jobs.lease = lease;
+        let clock = Arc::new(ManualClock::starting_at(self.clock.now()));
+        let store = Store::open(&options, Authorizer::load().await.unwrap(), clock.clone()).await.unwrap();
+        (store, clock)
+    }
+
+    pub(super) async fn train_at(&self, store: &Store, dataset: DatasetVersionId) -> JobRecord {
+        let permit = self.may(&self.dev, Action::Train).await;
+        store.train_model(&permit, &TrainRequest::new(name("pump"), "isolation_forest", dataset), None).await.unwrap()
     }
 
     pub(super) async fn claim(&self, runner: RunnerId) -> Option<Claim> {
