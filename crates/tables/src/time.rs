@@ -84,7 +84,7 @@ fn iso(text: &str) -> Option<i64> {
     })
 }
 
-/// `YYYY-MM-DD HH:MM:SS` in UTC without fractions, which most files have: ten times as fast as the general way.
+/// `YYYY-MM-DD HH:MM:SS` in UTC without fractions, which most files have, without trying one way after another.
 fn plain(text: &[u8]) -> Option<i64> {
     let text = text.strip_suffix(b"Z").unwrap_or(text);
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b' ' | b'T', h0, h1, b':', n0, n1, b':', s0, s1] = text else {

@@ -109,8 +109,8 @@ pub struct DatasetMutation;
 #[Object]
 impl DatasetMutation {
     /// Makes a dataset whose version 1 is an uploaded file. The file is read once, checked, and kept as Parquet beside
-    /// the file itself; nothing is made where something is wrong with it. A large file takes its time: some 10 seconds
-    /// a gigabyte. Developers and above.
+    /// the file itself; nothing is made where something is wrong with it. The answer comes when that is
+    /// done, which takes its time for a large file. Developers and above.
     ///
     /// Problems: `TAKEN`, `UPLOAD_INCOMPLETE`, `INVALID_FORMAT`; in the file `UNSUPPORTED_FORMAT`, `UNREADABLE_FILE`,
     /// `UNSUPPORTED_TYPE`, `FILE_TOO_LARGE`, `UNKNOWN_SHEET`, `DUPLICATE_READING`, `NOT_UTF8`, `EMPTY_FILE`, `NO_ROWS`, `RAGGED_ROW`, `ROW_TOO_LONG`, `TOO_MANY_COLUMNS`, `UNNAMED_COLUMN`, `INVALID_COLUMN_NAME`,

@@ -19,7 +19,7 @@ pub(super) struct NewTable {
 }
 
 impl Store {
-    /// Reads the upload as `wishes` say and keeps it as Parquet. Blocks a thread of its own for some 10 s a gigabyte.
+    /// Reads the upload as `wishes` say and keeps it as Parquet. On a thread of its own.
     pub(super) async fn convert_upload(
         &self,
         upload: BlobRecord,
