@@ -32,13 +32,17 @@ pub(crate) async fn run(store: Store, end: impl Future<Output = ()>) {
 fn heard(listener: &mut Listener) -> Watched {
     let mut projects = BTreeSet::<ProjectId>::new();
     while let Some(heard) = listener.hear_waiting() {
-        let (Event::JobChanged { project, .. }
-        | Event::VersionRegistered { project, .. }
-        | Event::MetricLogged { project, .. }) = match heard {
-            Heard::Event(event) => event,
+        match heard {
+            Heard::Event(
+                Event::JobChanged { project, .. }
+                | Event::VersionRegistered { project, .. }
+                | Event::MetricLogged { project, .. },
+            ) => {
+                projects.insert(project);
+            }
+            Heard::Event(Event::JobQueued { .. } | Event::SweepChanged { .. }) => {}
             Heard::Missed { .. } => return Watched::All,
-        };
-        projects.insert(project);
+        }
     }
     Watched::Projects(projects.into_iter().collect())
 }

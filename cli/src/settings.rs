@@ -134,7 +134,7 @@ pub(crate) struct SettingFlags {
 }
 
 /// Variables that other commands or the logging read; not settings of the server.
-const OTHER_VARIABLES: [&str; 11] = [
+const OTHER_VARIABLES: [&str; 12] = [
     "log",
     "log_format",
     "server_url",
@@ -146,6 +146,7 @@ const OTHER_VARIABLES: [&str; 11] = [
     "url",
     "reference_dir",
     "filter_cases",
+    "max_dataset_bytes",
 ];
 
 impl Settings {

@@ -11,6 +11,7 @@ mod m0004_finished_jobs;
 mod m0005_logging;
 mod m0006_statistics;
 mod m0007_run;
+mod m0008_parquet;
 mod m0009_sweeps;
 mod m0010_schedules;
 mod m0011_scoring;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_sweeps::Migration),
             Box::new(m0011_scoring::Migration),
             Box::new(m0010_schedules::Migration),
+            Box::new(m0008_parquet::Migration),
         ]
     }
 }

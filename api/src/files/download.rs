@@ -1,8 +1,8 @@
 //! Downloads: whole or in part, streamed, and not sent again to those who have them.
 
 use nunatak_authz::Actor;
-use nunatak_domain::PredictionId;
-use nunatak_store::files::BlobRecord;
+use nunatak_domain::{PredictionId, Problem};
+use nunatak_store::{StoreError, files::BlobRecord};
 use poem::{
     Body, Request, Response, ResponseBuilder, handler,
     http::{Method, StatusCode, header},
@@ -37,9 +37,67 @@ pub(super) async fn dataset(request: &Request, Path(id): Path<String>, Data(stat
     let answer = async {
         let actor = signed_in(request, state).await?;
         let blob = state.store.dataset_file(&actor, id.parse()?).await?;
-        send(request, state, &blob, CSV).await
+        if as_csv(request)?
+            && let Some(stem) = blob.file_name.strip_suffix(".parquet")
+        {
+            return match made_csv(request, &blob.sha256, &format!("{stem}.csv")) {
+                Ok(response) => Ok(response.body(Body::from_bytes_stream(state.store.dataset_csv(&blob).await?))),
+                Err(done) => Ok(done),
+            };
+        }
+        send(request, state, &blob, type_of(&blob.file_name)).await
     };
     answer.await.unwrap_or_else(|error: FileError| error.response(request))
+}
+
+/// `/datasets/{dataset version}/source`: the file as it was uploaded.
+#[handler]
+pub(super) async fn dataset_source(
+    request: &Request,
+    Path(id): Path<String>,
+    Data(state): Data<&ApiState>,
+) -> Response {
+    let answer = async {
+        let actor = signed_in(request, state).await?;
+        let blob = state.store.dataset_source(&actor, id.parse()?).await?;
+        send(request, state, &blob, type_of(&blob.file_name)).await
+    };
+    answer.await.unwrap_or_else(|error: FileError| error.response(request))
+}
+
+/// Whether the address asks for text.
+fn as_csv(request: &Request) -> Result<bool, FileError> {
+    match request.uri().query().unwrap_or_default() {
+        "" | "format=parquet" => Ok(false),
+        "format=csv" => Ok(true),
+        _ => {
+            Err(StoreError::from(Problem::new("INVALID_INPUT", "a dataset comes as it is or with `?format=csv`"))
+                .into())
+        }
+    }
+}
+
+fn type_of(file_name: &str) -> &'static str {
+    match file_name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("parquet") => "application/vnd.apache.parquet",
+        Some("csv") => CSV,
+        _ => BYTES,
+    }
+}
+
+/// The head of text that is made while it is sent, its length not known before; or the whole answer, where there is none
+/// to be made.
+#[expect(clippy::result_large_err, reason = "both are answers")]
+fn made_csv(request: &Request, sha256: &str, file_name: &str) -> Result<ResponseBuilder, Response> {
+    let etag = format!("\"{sha256}-csv\"");
+    let response = described(&etag, file_name, CSV);
+    if is_fresh(header_text(request, header::IF_NONE_MATCH), &etag) {
+        return Err(response.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    if request.method() == Method::HEAD {
+        return Err(response.finish());
+    }
+    Ok(response)
 }
 
 /// `/predictions/{id}/scores`: safetensors with `score` and `label`.
@@ -59,15 +117,10 @@ pub(super) async fn scores_csv(request: &Request, Path(id): Path<String>, Data(s
     let answer = async {
         let actor = signed_in(request, state).await?;
         let (id, blob) = scores_of(state, &actor, &id).await?;
-        let etag = format!("\"{}-csv\"", blob.sha256);
-        let response = described(&etag, &format!("{id}.csv"), CSV);
-        if is_fresh(header_text(request, header::IF_NONE_MATCH), &etag) {
-            return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+        match made_csv(request, &blob.sha256, &format!("{id}.csv")) {
+            Ok(response) => Ok(response.body(Body::from_bytes_stream(state.store.scores_csv(&blob).await?))),
+            Err(done) => Ok(done),
         }
-        if request.method() == Method::HEAD {
-            return Ok(response.finish());
-        }
-        Ok(response.body(Body::from_bytes_stream(state.store.scores_csv(&blob).await?)))
     };
     answer.await.unwrap_or_else(|error: FileError| error.response(request))
 }

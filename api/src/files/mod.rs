@@ -16,6 +16,7 @@ pub(crate) fn routes(routes: Route) -> Route {
         .at("/uploads/:id", put(upload::receive))
         .at("/models/:id/artifact", get(download::artifact).head(download::artifact))
         .at("/datasets/:id/data", get(download::dataset).head(download::dataset))
+        .at("/datasets/:id/source", get(download::dataset_source).head(download::dataset_source))
         .at("/predictions/:id/scores", get(download::scores).head(download::scores))
         .at("/predictions/:id/scores.csv", get(download::scores_csv).head(download::scores_csv))
 }

@@ -166,8 +166,9 @@ async fn a_runner_trains_and_predicts() {
     assert_eq!(claim["artifact"]["version"], version);
     assert_eq!(claim["dataset"]["featureColumns"], json!(["a", "b"]));
     let token = claim["token"].as_str().unwrap();
-    for (url, expected) in [(&claim["dataset"]["url"], CSV), (&claim["artifact"]["url"], "learned")] {
-        let request = TestApp::request(Method::GET, url.as_str().unwrap(), Some(token), "");
+    let rows = format!("{}?format=csv", claim["dataset"]["url"].as_str().unwrap());
+    for (url, expected) in [(rows.as_str(), CSV), (claim["artifact"]["url"].as_str().unwrap(), "learned")] {
+        let request = TestApp::request(Method::GET, url, Some(token), "");
         let response = plant.app.send(request).await;
         assert_eq!(response.into_body().into_string().await.unwrap(), expected);
     }

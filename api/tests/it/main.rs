@@ -25,5 +25,6 @@ mod since;
 mod slow_log;
 mod summaries;
 mod sweeps;
+mod tables;
 mod trusted;
 mod versions;

@@ -192,6 +192,7 @@ pub(super) async fn predict(client: &Client, leaders: &[Leaders]) -> anyhow::Res
         let input = PredictInput {
             version: row.champion.clone(),
             dataset: row.dataset_version.clone(),
+            labels: Vec::new(),
             priority: 0,
             idempotency_key: Some(format!("demo/{}/{}", row.champion, row.dataset_version)),
         };

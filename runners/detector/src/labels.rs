@@ -7,17 +7,20 @@ use crate::{DetectorError, Frame, Target};
 /// More are no classes but measurements or remarks.
 const MAX_CLASSES: usize = 100;
 
-/// Labels while they are read.
+/// Labels while they are read, a row at a time, from whatever file holds them.
 #[derive(Debug, Default)]
-pub(crate) struct Labels {
+pub struct Labels {
     codes: Vec<u32>,
     names: Vec<String>,
     seen: HashMap<String, u32>,
 }
 
 impl Labels {
-    /// The next row's cell; the error says what is wrong with it.
-    pub(crate) fn push(&mut self, cell: &str) -> Result<(), &'static str> {
+    /// The next row's cell.
+    ///
+    /// # Errors
+    /// A sentence without its subject that says what is wrong with the cell.
+    pub fn push(&mut self, cell: &str) -> Result<(), &'static str> {
         let name = match cell.trim() {
             // `None` is no gap here but the class without a fault.
             "" | "NA" | "N/A" | "NaN" | "null" | "NULL" => {
@@ -41,7 +44,10 @@ impl Labels {
     }
 
     /// The frame with these labels.
-    pub(crate) fn put_on(self, frame: Frame) -> Result<Frame, DetectorError> {
+    ///
+    /// # Errors
+    /// [`DetectorError::Csv`] when none of the classes means that nothing is wrong; not one label for each row.
+    pub fn put_on(self, frame: Frame) -> Result<Frame, DetectorError> {
         if self.names.iter().all(|name| name == "0" || name == "1") {
             let ones: Vec<u8> = self.names.iter().map(|name| u8::from(name == "1")).collect();
             return frame.with_labels(self.codes.iter().map(|code| ones[*code as usize]).collect());

@@ -60,6 +60,7 @@ pub use figures::Figure;
 pub use frame::Frame;
 pub use header::{ARTIFACT_FORMAT, ArtifactHeader, InputColumn};
 pub use hyperparameters::Hyperparameters;
+pub use labels::Labels;
 pub use model::Model;
 pub use page::detectors_page;
 pub use pipeline::{Pipeline, category_columns};

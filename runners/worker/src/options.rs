@@ -17,6 +17,8 @@ pub struct WorkerOptions {
     pub cache_dir: PathBuf,
     /// How many bytes the cache may keep. A job that needs more still runs; the excess goes when it ends.
     pub cache_max_bytes: u64,
+    /// How many bytes a job's dataset may take in memory: rows x columns x 8. A larger one is refused before it is read.
+    pub max_dataset_bytes: u64,
     /// How many jobs run at once.
     pub concurrency: usize,
     /// How many threads a job computes on; 0 shares the cores out evenly among `concurrency` jobs.
@@ -78,6 +80,7 @@ impl WorkerOptions {
             labels: Vec::new(),
             cache_dir: cache_dir.into(),
             cache_max_bytes: 10 << 30,
+            max_dataset_bytes: u64::MAX,
             concurrency: 1,
             threads_per_job: 0,
             drain: Duration::from_secs(30),

@@ -1,4 +1,5 @@
 mod column;
+mod format;
 mod loaders;
 mod mutation;
 mod query;

@@ -13,6 +13,7 @@ use super::{
         payload::payload,
     },
     Dataset, DatasetVersion,
+    format::DatasetFormatInput,
 };
 
 /// A dataset to be made from an uploaded file.
@@ -25,9 +26,10 @@ pub struct CreateDatasetInput {
     /// Free text.
     #[graphql(default)]
     description: String,
-    /// A completed upload of the same project, `upl_…`: CSV, UTF-8, with a header line, numbers in all columns
-    /// but the time.
+    /// A completed upload of the same project, `upl_…`: CSV, TSV, Parquet, XLSX or JSON.
     upload: ID,
+    /// How to read it, where that is not plain from the file.
+    format: Option<DatasetFormatInput>,
     /// The column that orders the rows in time; `timestamp` or `time` where the header has it.
     time_column: Option<String>,
     /// The column that is 1 for anomalies and 0 otherwise; `label` where the header has it and it is 0 or 1.
@@ -49,8 +51,10 @@ payload! {
 pub struct AddDatasetVersionInput {
     /// `ds_…`
     dataset: ID,
-    /// A completed upload of the same project, `upl_…`.
+    /// A completed upload of the same project, `upl_…`: CSV, TSV, Parquet, XLSX or JSON.
     upload: ID,
+    /// How to read it, where that is not plain from the file. What was said of earlier versions does not hold.
+    format: Option<DatasetFormatInput>,
     /// As for `createDataset`; where it is left out, the one of the version before.
     time_column: Option<String>,
     /// As for `createDataset`; where it is left out, the one of the version before.
@@ -104,11 +108,12 @@ pub struct DatasetMutation;
 
 #[Object]
 impl DatasetMutation {
-    /// Makes a dataset whose version 1 is an uploaded file. The file is read once and checked; nothing is made
-    /// where something is wrong with it. Developers and above.
+    /// Makes a dataset whose version 1 is an uploaded file. The file is read once, checked, and kept as Parquet beside
+    /// the file itself; nothing is made where something is wrong with it. The answer comes when that is
+    /// done, which takes its time for a large file. Developers and above.
     ///
-    /// Problems: `TAKEN`, `UPLOAD_INCOMPLETE`; in the file `UNSUPPORTED_FORMAT`, `NOT_UTF8`, `EMPTY_FILE`,
-    /// `NO_ROWS`, `RAGGED_ROW`, `ROW_TOO_LONG`, `TOO_MANY_COLUMNS`, `UNNAMED_COLUMN`, `INVALID_COLUMN_NAME`,
+    /// Problems: `TAKEN`, `UPLOAD_INCOMPLETE`, `INVALID_FORMAT`; in the file `UNSUPPORTED_FORMAT`, `UNREADABLE_FILE`,
+    /// `UNSUPPORTED_TYPE`, `FILE_TOO_LARGE`, `UNKNOWN_SHEET`, `DUPLICATE_READING`, `NOT_UTF8`, `EMPTY_FILE`, `NO_ROWS`, `RAGGED_ROW`, `ROW_TOO_LONG`, `TOO_MANY_COLUMNS`, `UNNAMED_COLUMN`, `INVALID_COLUMN_NAME`,
     /// `DUPLICATE_COLUMN`, `UNKNOWN_COLUMN`, `NON_NUMERIC`, `ALL_MISSING`, `BAD_LABEL`, `INVALID_TIME`,
     /// `NO_FEATURES`.
     async fn create_dataset(
@@ -118,7 +123,7 @@ impl DatasetMutation {
     ) -> Result<CreateDatasetPayload, ApiError> {
         CreateDatasetPayload::of(
             async {
-                let columns = Wishes { time_column: input.time_column, label_column: input.label_column };
+                let columns = wishes(input.time_column, input.label_column, input.format)?;
                 let request = (&input.project, &input.name, &input.description, &input.upload, &columns);
                 let key = input.idempotency_key.clone().map(|key| IdempotencyKey::new(key, &request)).transpose()?;
                 let project: ProjectId = parse_id(&input.project, "project")?;
@@ -142,7 +147,7 @@ impl DatasetMutation {
     ) -> Result<AddDatasetVersionPayload, ApiError> {
         AddDatasetVersionPayload::of(
             async {
-                let columns = Wishes { time_column: input.time_column, label_column: input.label_column };
+                let columns = wishes(input.time_column, input.label_column, input.format)?;
                 let request = (&input.dataset, &input.upload, &columns);
                 let key = input.idempotency_key.clone().map(|key| IdempotencyKey::new(key, &request)).transpose()?;
                 let (id, permit) = permit_for(ctx, &input.dataset, "dataset", Action::WriteDatasets).await?;
@@ -183,6 +188,16 @@ impl DatasetMutation {
             .await,
         )
     }
+}
+
+/// What the client says of the file.
+fn wishes(
+    time_column: Option<String>,
+    label_column: Option<String>,
+    format: Option<DatasetFormatInput>,
+) -> Result<Wishes, StoreError> {
+    let format = format.map(DatasetFormatInput::parse).transpose()?.unwrap_or_default();
+    Ok(Wishes { time_column, label_column, format })
 }
 
 /// Asks for an action in the project of a dataset that the actor sees.

@@ -1,4 +1,4 @@
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use nunatak_store::datasets::DatasetVersionRecord;
 
@@ -20,6 +20,21 @@ impl From<DatasetVersionRecord> for DatasetVersion {
     fn from(record: DatasetVersionRecord) -> Self {
         Self(record)
     }
+}
+
+/// A file as it was uploaded, before it became a dataset version.
+#[derive(SimpleObject, Debug, Clone)]
+pub struct DatasetSource {
+    /// What it is: `CSV`, `PARQUET`, `XLSX`, `JSON`, `JSON_LINES` or `JSON_COLUMNS`.
+    format: String,
+    /// Its name where it came from.
+    file_name: String,
+    /// Its checksum.
+    sha256: Sha256,
+    /// Its bytes.
+    size: Int64,
+    /// Where to `GET` it, relative to the server, with the same Authorization header. Takes `Range`.
+    url: String,
 }
 
 /// Cells that weigh as much as one field: text is cheap, but a hundred previews at once are not.
@@ -57,15 +72,27 @@ impl DatasetVersion {
         Int64(self.0.size)
     }
 
-    /// What the file is: `CSV`.
+    /// What the file is: `PARQUET`; `CSV` for versions that were made before there was Parquet.
     async fn format(&self) -> &str {
         &self.0.format
     }
 
     /// Where to `GET` the file, relative to the server, with the same Authorization header. Takes `Range`;
-    /// its ETag is `sha256`.
+    /// its ETag is `sha256`. With `?format=csv` it comes as CSV, made while it is sent.
     async fn url(&self) -> String {
         format!("/datasets/{}/data", self.0.id)
+    }
+
+    /// The file as it was uploaded; null where that is the version's own file.
+    async fn source(&self) -> Option<DatasetSource> {
+        let source = self.0.source.as_ref()?;
+        Some(DatasetSource {
+            format: source.format.clone(),
+            file_name: source.file.file_name.clone(),
+            sha256: Sha256(source.file.sha256.clone()),
+            size: Int64(source.file.size),
+            url: format!("/datasets/{}/source", self.0.id),
+        })
     }
 
     /// Rows after the header.

@@ -37,7 +37,8 @@ pub struct ClaimDataset {
     pub sha256: Sha256,
     /// Bytes.
     pub size: Int64,
-    /// `CSV`
+    /// `PARQUET`: columns of numbers as DOUBLE, of words as UTF8, of times as TIMESTAMP in microseconds, UTC; what is missing
+    /// is null. Or `CSV`, for versions that were made before there was Parquet.
     pub format: String,
     /// Rows after the header; a result must have as many.
     pub row_count: Int64,

@@ -1,27 +1,25 @@
-//! Datasets: tables with immutable, numbered versions, each a CSV file and what was found in it.
+//! Datasets: tables with immutable, numbered versions, each a Parquet file and what was found in it.
 //!
-//! A file is profiled (`profile`, `summary`, `table`) before anything is written (`write`), so that a version
-//! that exists can be trained on. To take another format, give `table` another reader of rows.
+//! A file is read whole and made Parquet (`convert`, by the crate `nunatak-tables`) before anything is noted (`write`), so
+//! that a version that exists can be trained on. Versions that were made before are CSV files as they came.
 
-mod classes;
-mod column;
+mod convert;
+mod export;
 mod preview;
-mod profile;
 mod read;
-mod summary;
-mod table;
-mod timestamp;
 mod write;
 
-pub use column::{Column, ColumnRole, ColumnType};
 use nunatak_domain::{DatasetId, DatasetVersionId, ProjectId, Timestamp, UserId};
+pub use nunatak_tables::{
+    Column, ColumnRole, ColumnType, FileKind, FormatOptions, LongColumns, Profile, TimeFormat, Wishes,
+};
 pub use preview::MAX_PREVIEW_ROWS;
-pub use profile::{Profile, Wishes};
 pub use write::NewDataset;
 
 use crate::{
     StoreError,
     entities::{dataset_versions, datasets},
+    files::BlobRecord,
 };
 
 /// A named series of tables.
@@ -46,7 +44,7 @@ pub struct DatasetVersionRecord {
     pub sha256: String,
     /// Bytes.
     pub size: i64,
-    /// `CSV`.
+    /// `PARQUET`; `CSV` for versions that were made before there were others.
     pub format: String,
     pub row_count: i64,
     /// In the file's order.
@@ -55,8 +53,18 @@ pub struct DatasetVersionRecord {
     pub label_column: Option<String>,
     /// Rows labelled 1; `None` without labels.
     pub anomaly_count: Option<i64>,
+    /// The file as it was uploaded; none where that is the version's own.
+    pub source: Option<SourceFile>,
     pub created_by: UserId,
     pub created_at: Timestamp,
+}
+
+/// A file as it was uploaded, before it became Parquet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// A [`FileKind`]'s name.
+    pub format: String,
+    pub file: BlobRecord,
 }
 
 impl From<datasets::Model> for DatasetRecord {
@@ -91,8 +99,19 @@ impl TryFrom<dataset_versions::Model> for DatasetVersionRecord {
             time_column: row.time_column,
             label_column: row.label_column,
             anomaly_count: row.anomaly_count,
+            source: source(row.source_format, row.source_name, row.source_sha256, row.source_size),
             created_by: row.created_by.into(),
             created_at: Timestamp::from_micros(row.created_at),
         })
     }
+}
+
+fn source(
+    format: Option<String>,
+    file_name: Option<String>,
+    sha256: Option<String>,
+    size: Option<i64>,
+) -> Option<SourceFile> {
+    let file = BlobRecord { sha256: sha256?, size: size?, file_name: file_name? };
+    Some(SourceFile { format: format?, file })
 }

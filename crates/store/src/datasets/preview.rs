@@ -1,11 +1,14 @@
-use std::fs::File;
-
 use nunatak_domain::Problem;
 
-use super::{DatasetVersionRecord, table::Table};
+use nunatak_tables::CsvPreview;
+
+use super::{
+    DatasetVersionRecord,
+    convert::{open_table, stored},
+};
 use crate::{
     Store, StoreError,
-    files::{BlobRecord, open_blob_blocking},
+    files::{BlobRecord, FileStore, open_blob_blocking},
 };
 
 /// Enough to see what a table is like.
@@ -27,21 +30,25 @@ impl Store {
             let message = format!("`first` is {rows}; a preview has 1 to {MAX_PREVIEW_ROWS} rows");
             Problem::new("LIMIT_EXCEEDED", message).at("first")
         })?;
-        let file_name = format!("{}.csv", version.id);
-        let blob = BlobRecord { sha256: version.sha256.clone(), size: version.size, file_name };
-        let path = self.0.files.blob_path(&blob.sha256);
-        let work = move || first_rows(open_blob_blocking(&path, &blob)?, &blob.file_name, rows);
+        let blob = BlobRecord { sha256: version.sha256.clone(), size: version.size, file_name: String::new() };
+        let (store, is_csv) = (self.clone(), version.format == "CSV");
+        let work = move || match is_csv {
+            true => first_rows_of_csv(&store.0.files, &blob, rows),
+            false => first_rows(&store.0.files, &blob, rows),
+        };
         tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Files(std::io::Error::other(error)))?
     }
 }
 
-fn first_rows(file: File, file_name: &str, rows: usize) -> Result<Vec<Vec<Option<String>>>, StoreError> {
-    let mut table = Table::open(file_name, file)?;
-    let mut preview = Vec::with_capacity(rows);
-    while preview.len() < rows {
-        let Some(record) = table.next_row()? else { break };
-        let cell = |cell: &str| Some(cell.trim()).filter(|cell| !cell.is_empty()).map(str::to_owned);
-        preview.push(record.iter().map(cell).collect());
-    }
-    Ok(preview)
+fn first_rows_of_csv(
+    files: &FileStore,
+    blob: &BlobRecord,
+    rows: usize,
+) -> Result<Vec<Vec<Option<String>>>, StoreError> {
+    let file = open_blob_blocking(&files.blob_path(&blob.sha256), blob)?;
+    CsvPreview::open(file).and_then(|preview| preview.rows(rows)).map_err(stored)
+}
+
+fn first_rows(files: &FileStore, blob: &BlobRecord, rows: usize) -> Result<Vec<Vec<Option<String>>>, StoreError> {
+    open_table(files, blob)?.text(0..rows as u64).map_err(stored)
 }

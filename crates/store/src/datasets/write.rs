@@ -5,16 +5,16 @@ use nunatak_domain::{DatasetId, DatasetVersionId, Name, Problem, UploadId};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, ExprTrait},
 };
 use serde_json::json;
 
-use super::{ColumnRole, DatasetRecord, DatasetVersionRecord, Profile, Wishes};
+use super::{ColumnRole, DatasetRecord, DatasetVersionRecord, Wishes, convert::NewTable};
 use crate::{
     IdempotencyKey, Store, StoreError,
     entities::{dataset_versions as versions, datasets},
-    files::{BlobRecord, Sender, open_blob_blocking},
+    files::Sender,
     scope,
 };
 
@@ -35,7 +35,7 @@ impl Store {
     /// Makes a dataset whose version 1 is the uploaded file.
     ///
     /// # Errors
-    /// `TAKEN`, `UPLOAD_INCOMPLETE`, what [`Profile::of`] finds wrong; nothing is written then.
+    /// `TAKEN`, `UPLOAD_INCOMPLETE`, what [`nunatak_tables::convert`] finds wrong; nothing is written then.
     pub async fn create_dataset(
         &self,
         permit: &Permit,
@@ -48,7 +48,7 @@ impl Store {
         if let Some(id) = self.replayed(self.0.db.read(), permit, "createDataset", key).await? {
             return self.dataset(permit.actor(), id.into()).await;
         }
-        let (blob, profile) = self.profiled(permit, new.upload, new.columns, Wishes::default()).await?;
+        let table = self.read_upload(permit, new.upload, new.columns, Wishes::default()).await?;
         let now = self.now();
         let id = DatasetId::new(now);
         let row = datasets::ActiveModel {
@@ -70,7 +70,7 @@ impl Store {
         }
         let row = row.insert(&transaction).await;
         let row = row.map_err(|error| StoreError::taken(error, "a dataset with this name", "name"))?;
-        self.insert_dataset_version(&transaction, permit, id, 1, blob, profile).await?;
+        self.insert_dataset_version(&transaction, permit, id, 1, table).await?;
         self.remember(&transaction, permit, "createDataset", key, id.0).await?;
         self.audit(&transaction, permit, id, json!({"created": row.name})).await?;
         transaction.commit().await?;
@@ -81,7 +81,7 @@ impl Store {
     /// the version before hold.
     ///
     /// # Errors
-    /// `NotFound`, `SAME_CONTENT`, `UPLOAD_INCOMPLETE`, what [`Profile::of`] finds wrong; nothing is written then.
+    /// `NotFound`, `SAME_CONTENT`, `UPLOAD_INCOMPLETE`, what [`nunatak_tables::convert`] finds wrong; nothing is written then.
     pub async fn add_dataset_version(
         &self,
         permit: &Permit,
@@ -99,16 +99,17 @@ impl Store {
         let usual = before.map_or_else(Wishes::default, |before| Wishes {
             time_column: before.time_column,
             label_column: before.label_column,
+            ..Wishes::default()
         });
-        let (blob, profile) = self.profiled(permit, upload, columns, usual).await?;
+        let table = self.read_upload(permit, upload, columns, usual).await?;
         let transaction = self.0.db.begin().await?;
         if let Some(id) = self.replayed(&transaction, permit, "addDatasetVersion", key).await? {
             drop(transaction);
             return self.dataset_version(permit.actor(), id.into()).await;
         }
         let number = self.take_number(&transaction, dataset).await?;
-        refuse_same(&transaction, dataset, &blob, &profile).await?;
-        let version = self.insert_dataset_version(&transaction, permit, dataset, number, blob, profile).await?;
+        refuse_same(&transaction, dataset, &table).await?;
+        let version = self.insert_dataset_version(&transaction, permit, dataset, number, table).await?;
         self.remember(&transaction, permit, "addDatasetVersion", key, version.id.0).await?;
         self.audit(&transaction, permit, version.id, json!({"dataset": dataset, "number": number})).await?;
         transaction.commit().await?;
@@ -170,25 +171,17 @@ impl Store {
         select.one(self.0.db.read()).await?.ok_or(StoreError::NotFound("dataset"))
     }
 
-    async fn profiled(
+    async fn read_upload(
         &self,
         permit: &Permit,
         upload: UploadId,
         wishes: Wishes,
         usual: Wishes,
-    ) -> Result<(BlobRecord, Profile), StoreError> {
+    ) -> Result<NewTable, StoreError> {
         let (_, project) = scope::project_of(permit)?;
-        let blob = self
-            .completed_upload(self.0.db.read(), upload, project, Sender::User(permit.user()))
-            .await
-            .map_err(at_upload)?;
-        let path = self.0.files.blob_path(&blob.sha256);
-        let work = move || {
-            let file = open_blob_blocking(&path, &blob)?;
-            let profile = Profile::of(&blob.file_name, file, &wishes, &usual)?;
-            Ok((blob, profile))
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|error| StoreError::Files(std::io::Error::other(error)))?
+        let sender = Sender::User(permit.user());
+        let blob = self.completed_upload(self.0.db.read(), upload, project, sender).await.map_err(at_upload)?;
+        self.convert_upload(blob, wishes, usual).await
     }
 
     /// Locks the dataset's row for the rest of the transaction and counts on.
@@ -206,49 +199,49 @@ impl Store {
 
     async fn insert_dataset_version(
         &self,
-        db: &impl ConnectionTrait,
+        txn: &DatabaseTransaction,
         permit: &Permit,
         dataset: DatasetId,
         number: i64,
-        blob: BlobRecord,
-        profile: Profile,
+        table: NewTable,
     ) -> Result<DatasetVersionRecord, StoreError> {
-        let now = self.now();
+        let (now, NewTable { made, source, profile }) = (self.now(), table);
+        let (sha256, size) = (made.sha256.clone(), made.size);
+        self.keep_made(txn, made).await?;
         let columns =
             serde_json::to_string(&profile.columns).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let row = versions::ActiveModel {
             id: Set(DatasetVersionId::new(now).0),
             dataset_id: Set(dataset.0),
             number: Set(number),
-            sha256: Set(blob.sha256),
-            size: Set(blob.size),
-            format: Set("CSV".to_owned()),
+            sha256: Set(sha256),
+            size: Set(size),
+            format: Set("PARQUET".to_owned()),
             row_count: Set(profile.row_count),
             columns: Set(columns),
             time_column: Set(profile.name_with(ColumnRole::Time)),
             label_column: Set(profile.name_with(ColumnRole::Label)),
             anomaly_count: Set(profile.anomaly_count),
+            source_format: Set(Some(source.format)),
+            source_name: Set(Some(source.file.file_name)),
+            source_sha256: Set(Some(source.file.sha256)),
+            source_size: Set(Some(source.file.size)),
             created_by: Set(permit.user().0),
             created_at: Set(now.micros()),
         };
-        row.insert(db).await?.try_into()
+        row.insert(txn).await?.try_into()
     }
 }
 
 /// The same bytes, read the same way, are the same table.
-async fn refuse_same(
-    db: &impl ConnectionTrait,
-    dataset: DatasetId,
-    blob: &BlobRecord,
-    profile: &Profile,
-) -> Result<(), StoreError> {
+async fn refuse_same(db: &impl ConnectionTrait, dataset: DatasetId, table: &NewTable) -> Result<(), StoreError> {
     let rows = versions::Entity::find()
         .filter(versions::Column::DatasetId.eq(dataset.0))
-        .filter(versions::Column::Sha256.eq(&blob.sha256))
+        .filter(versions::Column::Sha256.eq(&table.made.sha256))
         .order_by_asc(versions::Column::Number)
         .all(db)
         .await?;
-    let columns = (profile.name_with(ColumnRole::Time), profile.name_with(ColumnRole::Label));
+    let columns = (table.profile.name_with(ColumnRole::Time), table.profile.name_with(ColumnRole::Label));
     let same = rows.into_iter().find(|row| (&row.time_column, &row.label_column) == (&columns.0, &columns.1));
     same.map_or(Ok(()), |row| {
         let message = format!("this is what version {} holds already; use that one", row.number);

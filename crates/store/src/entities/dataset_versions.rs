@@ -15,6 +15,10 @@ pub(crate) struct Model {
     pub(crate) time_column: Option<String>,
     pub(crate) label_column: Option<String>,
     pub(crate) anomaly_count: Option<i64>,
+    pub(crate) source_format: Option<String>,
+    pub(crate) source_name: Option<String>,
+    pub(crate) source_sha256: Option<String>,
+    pub(crate) source_size: Option<i64>,
     pub(crate) created_by: Uuid,
     pub(crate) created_at: i64,
 }

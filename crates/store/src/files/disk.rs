@@ -32,12 +32,15 @@ pub(crate) struct FileStore {
     parts: Mutex<HashMap<UploadId, Arc<AsyncMutex<PartHash>>>>,
 }
 
+/// Files that this program itself makes, until they are whole.
+const SCRATCH: &str = "scratch";
+
 /// Large enough that system calls and hand-overs vanish, small enough to stay in a core's second-level cache.
 const HASH_CHUNK: usize = 256 * 1024;
 
 impl FileStore {
     pub(crate) async fn open(root: &Path, max_upload_bytes: i64) -> io::Result<Self> {
-        for directory in ["blobs", "uploads"] {
+        for directory in ["blobs", "uploads", SCRATCH] {
             tokio::fs::create_dir_all(root.join(directory)).await?;
         }
         Ok(Self { root: root.to_owned(), max_upload_bytes, meter: FileMeter::default(), parts: Mutex::default() })
@@ -81,6 +84,11 @@ impl FileStore {
 
     pub(super) fn blobs_directory(&self) -> PathBuf {
         self.root.join("blobs")
+    }
+
+    /// The directory of what this program is making.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.root.join(SCRATCH)
     }
 
     pub(super) fn uploads_directory(&self) -> PathBuf {
@@ -158,12 +166,12 @@ pub(super) fn hash_file(path: &Path) -> io::Result<Sha256> {
 }
 
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Elsewhere directories cannot be opened as files; a rename is durable by itself there.
 #[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }

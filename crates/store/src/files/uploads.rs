@@ -1,6 +1,9 @@
 //! Uploads: announced, received (`write.rs`), completed or given up.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use nunatak_authz::{Action, Actor, Permit};
 use nunatak_domain::{JobId, Problem, ProjectId, Timestamp, UploadId, UploadStatus, UserId};
@@ -147,7 +150,10 @@ impl Store {
         let expired = Condition::all().add(uploads::Column::ExpiresAt.lte(self.now().micros()));
         let aborted = self.abort_uploads(expired.clone()).await?;
         let parts = self.sweep_parts(expired, false).await?;
-        Ok(aborted + parts.files)
+        let (store, now) =
+            (self.clone(), SystemTime::UNIX_EPOCH + Duration::from_micros(self.now().micros().unsigned_abs()));
+        let made = super::disk::blocking(move || store.0.files.sweep_scratch(now)).await?;
+        Ok(aborted + parts.files + made)
     }
 
     /// Gives up those uploads under way that are `abandoned`.

@@ -25,7 +25,7 @@ async fn create(
 }
 
 fn wishes(time: Option<&str>, label: Option<&str>) -> Wishes {
-    Wishes { time_column: time.map(str::to_owned), label_column: label.map(str::to_owned) }
+    Wishes { time_column: time.map(str::to_owned), label_column: label.map(str::to_owned), ..Wishes::default() }
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_table_is_profiled() {
     let fixture = Fixture::new().await;
     let dataset = create(&fixture, "pumps.csv", PUMPS.as_bytes(), Wishes::default()).await.unwrap();
     let version = fixture.store.dataset_version_by_number(&fixture.dev, dataset.id, 1).await.unwrap();
-    assert_eq!((version.row_count, version.anomaly_count, version.format.as_str()), (3, Some(1), "CSV"));
+    assert_eq!((version.row_count, version.anomaly_count, version.format.as_str()), (3, Some(1), "PARQUET"));
     assert_eq!((version.time_column.as_deref(), version.label_column.as_deref()), (Some("time"), Some("label")));
     let [time, pressure, flow, label] = version.columns.as_slice() else { panic!("{version:?}") };
     assert_eq!((time.kind, time.role, time.distinct), (ColumnType::Time, ColumnRole::Time, Some(3)));
@@ -48,7 +48,7 @@ async fn a_table_is_profiled() {
     assert_eq!(preview[1][1..], [Some("2.5".to_owned()), None, Some("1".to_owned())]);
     assert_eq!(codes(fixture.store.dataset_preview(&version, 101).await), ["LIMIT_EXCEEDED"]);
     let file = fixture.store.dataset_file(&fixture.dev, version.id).await.unwrap();
-    assert_eq!(file.file_name, "vibration-v1.csv");
+    assert_eq!(file.file_name, "vibration-v1.parquet");
 }
 
 #[tokio::test]
@@ -78,8 +78,8 @@ async fn what_cannot_be_learned_from_is_refused_with_a_code() {
         ("a.csv", b"time,label\n1,0\n", wishes(None, None), &["NO_FEATURES"]),
         ("a.csv", wide.as_bytes(), wishes(None, None), &["TOO_MANY_COLUMNS"]),
         ("a.csv", long.as_bytes(), wishes(None, None), &["ROW_TOO_LONG"]),
-        ("a.csv", b"a;b\n1;2\n", wishes(None, None), &["UNSUPPORTED_FORMAT"]),
-        ("a.csv", b"PK\x03\x04rest", wishes(None, None), &["UNSUPPORTED_FORMAT"]),
+        ("a.csv", b"PK\x03\x04rest", wishes(None, None), &["UNREADABLE_FILE"]),
+        ("a.csv.gz", b"\x1f\x8b\x08", wishes(None, None), &["UNSUPPORTED_FORMAT"]),
         ("A.PARQUET", b"a,b\n1,2\n", wishes(None, None), &["UNSUPPORTED_FORMAT"]),
     ];
     for (file_name, bytes, columns, expected) in cases {

@@ -28,6 +28,10 @@ pub struct RunnerArgs {
     /// Where datasets and artefacts are kept between jobs [default: nunatak-runner in the temporary directory].
     #[arg(long)]
     pub cache_dir: Option<PathBuf>,
+    /// Most bytes of memory that a job's dataset may take: rows x columns x 8; a larger one is refused before it is read
+    /// [default: no limit].
+    #[arg(long, env = "NUNATAK_MAX_DATASET_BYTES")]
+    pub max_dataset_bytes: Option<u64>,
     /// How long running jobs may go on after Ctrl-C or SIGTERM; then they are given back for another runner.
     #[arg(long, default_value_t = 30)]
     pub drain_seconds: u64,
@@ -88,6 +92,7 @@ impl From<RunnerArgs> for WorkerOptions {
         options.labels = args.labels;
         options.concurrency = args.concurrency.max(1);
         options.drain = Duration::from_secs(args.drain_seconds);
+        options.max_dataset_bytes = args.max_dataset_bytes.unwrap_or(u64::MAX);
         options.scoring = args.scoring.options();
         options
     }

@@ -14,19 +14,26 @@ use crate::failure::Failure;
 use crate::journal::Journal;
 use crate::progress::Progress;
 
+use super::table::{self, Columns};
+
 /// A job's dataset on this machine's disk.
 pub(crate) struct LocalDataset {
     file: CachedFile,
     options: CsvOptions,
     feature_columns: Vec<String>,
+    is_parquet: bool,
+    /// Of the table in memory.
+    max_bytes: u64,
 }
 
 impl Attempt {
     /// The job's dataset, from the cache or the server.
     pub(crate) async fn fetch_dataset(&self) -> Result<LocalDataset, Failure> {
         let dataset = &self.dataset;
-        if !dataset.format.eq_ignore_ascii_case("csv") {
-            let message = format!("This runner reads CSV, but the dataset is in the format {}.", dataset.format);
+        let is_parquet = dataset.format.eq_ignore_ascii_case("parquet");
+        if !is_parquet && !dataset.format.eq_ignore_ascii_case("csv") {
+            let message =
+                format!("This runner reads Parquet and CSV, but the dataset is in the format {}.", dataset.format);
             return Err(Failure::fail("UNSUPPORTED_FORMAT", message));
         }
         Ok(LocalDataset {
@@ -37,6 +44,8 @@ impl Attempt {
                 ..CsvOptions::default()
             },
             feature_columns: dataset.feature_columns.clone(),
+            is_parquet,
+            max_bytes: self.crew.options.max_dataset_bytes,
         })
     }
 
@@ -72,9 +81,17 @@ impl LocalDataset {
     /// there. For a blocking thread.
     pub(crate) fn read(&self, text_columns: Vec<String>) -> Result<Frame, Failure> {
         // A column of numbers may be taken for categories, too.
-        let numbers = self.feature_columns.iter().filter(|name| !text_columns.contains(name));
-        let options =
-            CsvOptions { number_columns: Some(numbers.cloned().collect()), text_columns, ..self.options.clone() };
+        let numbers = self.feature_columns.iter().filter(|name| !text_columns.contains(name)).cloned().collect();
+        if self.is_parquet {
+            let columns = Columns {
+                features: numbers,
+                words: text_columns,
+                time: self.options.time_column.clone(),
+                label: self.options.label_column.clone(),
+            };
+            return table::read(self.file.path(), &columns, self.max_bytes);
+        }
+        let options = CsvOptions { number_columns: Some(numbers), text_columns, ..self.options.clone() };
         Ok(Frame::from_csv(File::open(self.file.path())?, &options)?)
     }
 }

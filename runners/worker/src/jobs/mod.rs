@@ -2,6 +2,7 @@
 
 mod data;
 mod predict;
+mod table;
 mod train;
 
 pub(crate) use predict::{evaluate, predict};

@@ -27,8 +27,12 @@ use crate::{
 
 /// The columns that keep a blob: tables, and what in them names it. Soft-deleted rows keep theirs, too. A test looks for
 /// columns of the schema that should be here.
-pub const HOLDERS: [(&str, &str); 3] =
-    [("dataset_versions", "sha256"), ("versions", "artifact_sha256"), ("predictions", "sha256")];
+pub const HOLDERS: [(&str, &str); 4] = [
+    ("dataset_versions", "sha256"),
+    ("dataset_versions", "source_sha256"),
+    ("versions", "artifact_sha256"),
+    ("predictions", "sha256"),
+];
 
 /// How to collect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,21 +1,26 @@
-//! Reads a whole table once and says what is in it, or what is wrong with it. Memory does not grow with the rows.
+//! What a table holds: its columns, what each is for, and their summaries. Memory does not grow with the rows.
 
-use std::io::Read;
+mod classes;
+mod column;
+mod summary;
 
 use nunatak_domain::Problem;
+use serde::{Deserialize, Serialize};
 
-use super::{
-    Column, ColumnRole,
-    summary::{Guess, Summary},
-    table::{Table, excerpt, problem},
+pub use column::{Column, ColumnRole, ColumnType};
+pub(crate) use summary::{Guess, Summary};
+
+use crate::{
+    FormatOptions,
+    error::{Result, TableError, excerpt, problem},
 };
-use crate::StoreError;
 
-/// Which columns the client says are special.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the client says of a file: which columns are special, and how it is to be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wishes {
     pub time_column: Option<String>,
     pub label_column: Option<String>,
+    pub format: FormatOptions,
 }
 
 /// What a table holds.
@@ -29,46 +34,18 @@ pub struct Profile {
 /// A column's name is enough to take it for the label or the time, where its values agree.
 const LABEL_NAME: &str = "label";
 const TIME_NAMES: [&str; 2] = ["timestamp", "time"];
-/// After the first cell that is wrong, other columns have this many rows to show theirs in the same answer.
-const ROWS_AFTER_FAILURE: u64 = 1000;
 /// More would not be read by anybody.
 const MAX_PROBLEMS: usize = 20;
 
 impl Profile {
-    /// Blocks for as long as the file takes: about half a second for 100 MB. `usual` names the columns of an
-    /// earlier version, which hold where the client says nothing and the header still has them.
-    ///
-    /// # Errors
-    /// Problems with codes, at `upload`, `timeColumn` or `labelColumn`; a failing disk.
-    pub fn of(file_name: &str, file: impl Read, wishes: &Wishes, usual: &Wishes) -> Result<Self, StoreError> {
-        let mut table = Table::open(file_name, file)?;
-        let guesses = guesses(&table.header, wishes, usual)?;
-        let names = table.header.iter().cloned();
-        let mut columns: Vec<Summary> = names.zip(guesses).map(|(name, guess)| Summary::new(name, guess)).collect();
-        let mut last_row = u64::MAX;
-        loop {
-            let row = table.rows + 1;
-            let Some(record) = table.next_row()? else { break };
-            columns.iter_mut().zip(record).for_each(|(column, cell)| column.add(row, cell));
-            if last_row == u64::MAX && columns.iter().any(Summary::is_bad) {
-                last_row = row.saturating_add(ROWS_AFTER_FAILURE);
-            }
-            if row >= last_row {
-                break;
-            }
-        }
-        if table.rows == 0 {
-            return Err(problem("NO_ROWS", "the file has a header but no rows"));
-        }
-        finish(columns, table.rows)
-    }
-
-    pub(super) fn name_with(&self, role: ColumnRole) -> Option<String> {
+    /// The column with this role, if one has it.
+    #[must_use]
+    pub fn name_with(&self, role: ColumnRole) -> Option<String> {
         self.columns.iter().find(|column| column.role == role).map(|column| column.name.clone())
     }
 }
 
-fn finish(columns: Vec<Summary>, rows: u64) -> Result<Profile, StoreError> {
+pub(crate) fn finish(columns: Vec<Summary>, rows: u64) -> Result<Profile> {
     let mut profile = Profile { row_count: rows.cast_signed(), columns: Vec::new(), anomaly_count: None };
     let mut problems = Vec::new();
     for column in columns {
@@ -82,7 +59,7 @@ fn finish(columns: Vec<Summary>, rows: u64) -> Result<Profile, StoreError> {
     }
     problems.truncate(MAX_PROBLEMS);
     if !problems.is_empty() {
-        return Err(StoreError::Invalid(problems));
+        return Err(TableError::Invalid(problems));
     }
     if profile.columns.iter().any(|column| column.role == ColumnRole::Feature) {
         return Ok(profile);
@@ -91,7 +68,7 @@ fn finish(columns: Vec<Summary>, rows: u64) -> Result<Profile, StoreError> {
 }
 
 /// What each column is taken for, from what the client says, an earlier version had, or the names suggest.
-fn guesses(header: &[String], wishes: &Wishes, usual: &Wishes) -> Result<Vec<Guess>, StoreError> {
+pub(crate) fn guesses(header: &[String], wishes: &Wishes, usual: &Wishes) -> Result<Vec<Guess>> {
     let has = |name: &String| header.contains(name);
     let unknown = |wish: &Option<String>, field: &str| {
         let name = wish.as_ref().filter(|name| !has(name))?;
@@ -110,7 +87,7 @@ fn guesses(header: &[String], wishes: &Wishes, usual: &Wishes) -> Result<Vec<Gue
         problems.push(Problem::new("DUPLICATE_COLUMN", message).at("labelColumn"));
     }
     if !problems.is_empty() {
-        return Err(StoreError::Invalid(problems));
+        return Err(TableError::Invalid(problems));
     }
     let told = |wish: &Option<String>, usual: &Option<String>| wish.clone().or_else(|| usual.clone().filter(has));
     let time = told(&wishes.time_column, &usual.time_column);

@@ -10,14 +10,14 @@ const NORMAL: [&str; 8] = ["0", "0.0", "normal", "none", "ok", "healthy", "no", 
 
 /// How many rows each class has.
 #[derive(Debug, Default)]
-pub(super) struct Classes {
+pub(crate) struct Classes {
     rows: BTreeMap<String, u64>,
     empty: Option<u64>,
     too_many: Option<u64>,
 }
 
 impl Classes {
-    pub(super) fn add(&mut self, row: u64, cell: &str) {
+    pub(crate) fn add(&mut self, row: u64, cell: &str) {
         // `None` is no gap here but the class without a fault.
         if matches!(cell, "" | "NA" | "N/A" | "NaN" | "null" | "NULL") {
             self.empty.get_or_insert(row);
@@ -31,7 +31,7 @@ impl Classes {
     }
 
     /// What is wrong with the column, as far as it has been read.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         if let Some(row) = self.empty {
             return Some(format!("row {row} has no label"));
         }
@@ -42,7 +42,7 @@ impl Classes {
     }
 
     /// What is wrong with the whole column.
-    pub(super) fn final_problem(&self) -> Option<String> {
+    pub(crate) fn final_problem(&self) -> Option<String> {
         let only_ones = self.rows.keys().all(|name| matches!(name.as_str(), "1" | "1.0"));
         let any_normal = self.rows.keys().any(|name| is_normal(name));
         self.problem().or_else(|| {
@@ -58,12 +58,12 @@ impl Classes {
     }
 
     /// How many classes there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.rows.len()
     }
 
     /// Rows of a class that is a fault.
-    pub(super) fn faults(&self) -> u64 {
+    pub(crate) fn faults(&self) -> u64 {
         self.rows.iter().filter(|(name, _)| !is_normal(name)).map(|(_, rows)| rows).sum()
     }
 }

@@ -1,0 +1,6 @@
+//! Files in, Parquet and profiles out.
+
+mod formats;
+mod hostile;
+mod kit;
+mod long;
