@@ -1,6 +1,6 @@
 //! One step of a comparison: measure, wait for evaluations, decide.
 
-use nunatak_domain::{PromotionId, PromotionState, VersionId};
+use nunatak_domain::{JobId, PromotionId, PromotionState, VersionId};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Value, entity::prelude::Uuid};
 use serde_json::json;
 
@@ -9,7 +9,6 @@ use crate::{
     Store, StoreError,
     aliases::{Why, alias_target},
     db,
-    jobs::JobRecord,
     schedules::Rights,
 };
 
@@ -20,7 +19,7 @@ const MAX_ROUNDS: i32 = 5;
 enum Outcome {
     Promote(String),
     Keep(String),
-    Wait(Vec<JobRecord>),
+    Wait(Vec<JobId>),
 }
 
 impl Store {
@@ -71,10 +70,14 @@ impl Store {
             }
         };
         txn.commit().await?;
+<<<<<<< HEAD
         for job in &jobs {
             self.job_changed(job.id, job.project);
             self.job_queued(job.project);
         }
+=======
+        jobs.iter().for_each(|job| self.job_changed(*job, read.project));
+>>>>>>> schedules
         match (rights, read.schedule) {
             (Err(reason), Some(schedule)) => self.suspend(schedule, &reason).await,
             _ => Ok(()),
@@ -118,8 +121,8 @@ impl Store {
             Measured::Both { candidate, incumbent } => decide(promotion, candidate, incumbent),
             Measured::Not(reason) => Outcome::Keep(reason),
             Measured::Wanted { candidate, incumbent } => {
-                promotion.candidate_job = candidate.as_ref().map(|job| job.id).or(promotion.candidate_job);
-                promotion.incumbent_job = incumbent.as_ref().map(|job| job.id).or(promotion.incumbent_job);
+                promotion.candidate_job = candidate.or(promotion.candidate_job);
+                promotion.incumbent_job = incumbent.or(promotion.incumbent_job);
                 Outcome::Wait(candidate.into_iter().chain(incumbent).collect())
             }
         })
@@ -178,7 +181,7 @@ fn decide(promotion: &mut PromotionRecord, candidate: f64, incumbent: f64) -> Ou
 /// Whether one of its evaluations is not over.
 async fn waits(txn: &DatabaseTransaction, promotion: &PromotionRecord) -> Result<bool, StoreError> {
     let text = "SELECT 1 AS one FROM jobs WHERE id IN ($1, $2) AND status IN (0, 1)";
-    let id = |job: Option<nunatak_domain::JobId>| Value::Uuid(job.map(Into::into));
+    let id = |job: Option<JobId>| Value::Uuid(job.map(Into::into));
     let values = vec![id(promotion.candidate_job), id(promotion.incumbent_job)];
     Ok(txn.query_one_raw(db::sql(txn, text, values)).await?.is_some())
 }

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, entity::prelude::Uuid};
 use super::PromotionRecord;
 use crate::{
     Store, StoreError, db,
-    jobs::{ApplyRequest, Cause, JobRecord},
+    jobs::{ApplyRequest, Cause},
     predictions,
     schedules::Rights,
 };
@@ -19,8 +19,8 @@ pub(super) enum Measured {
     },
     /// These evaluations are to be waited for.
     Wanted {
-        candidate: Option<JobRecord>,
-        incumbent: Option<JobRecord>,
+        candidate: Option<JobId>,
+        incumbent: Option<JobId>,
     },
     /// They cannot be compared, as a sentence.
     Not(String),
@@ -94,7 +94,7 @@ impl Store {
         for (job, request) in jobs.iter_mut().zip(&requests) {
             let Some(request) = request else { continue };
             let queued = self.queue_application(txn, &rights.predict, request, JobKind::Evaluate, cause).await?;
-            *job = Some(queued);
+            *job = Some(queued.id);
         }
         let [candidate, incumbent] = jobs;
         Ok(Measured::Wanted { candidate, incumbent })
