@@ -70,14 +70,10 @@ impl Store {
             }
         };
         txn.commit().await?;
-<<<<<<< HEAD
         for job in &jobs {
-            self.job_changed(job.id, job.project);
-            self.job_queued(job.project);
+            self.job_changed(*job, read.project);
+            self.job_queued(read.project);
         }
-=======
-        jobs.iter().for_each(|job| self.job_changed(*job, read.project));
->>>>>>> schedules
         match (rights, read.schedule) {
             (Err(reason), Some(schedule)) => self.suspend(schedule, &reason).await,
             _ => Ok(()),
