@@ -59,6 +59,7 @@ async fn create(client: &Client, project: &str, bundled: &Bundled) -> anyhow::Re
         name: bundled.name.to_owned(),
         description: bundled.description.to_owned(),
         upload,
+        format: None,
         time_column: None,
         label_column: Some("label".to_owned()),
         idempotency_key: Some(format!("demo/{project}/{}", bundled.name)),

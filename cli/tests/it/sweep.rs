@@ -39,6 +39,7 @@ impl World {
             name: "thyroid".into(),
             description: String::new(),
             upload,
+            format: None,
             time_column: None,
             label_column: Some("label".into()),
             idempotency_key: None,

@@ -20,6 +20,7 @@ async fn shuttle(client: &Client) -> (String, String) {
         name: "shuttle".into(),
         description: String::new(),
         upload,
+        format: None,
         time_column: None,
         label_column: None,
         idempotency_key: None,

@@ -64,6 +64,7 @@ impl World {
             name: "readings".into(),
             description: String::new(),
             upload,
+            format: None,
             time_column: None,
             label_column: None,
             idempotency_key: None,

@@ -104,6 +104,7 @@ impl World {
             name: name.into(),
             description: String::new(),
             upload,
+            format: None,
             time_column: None,
             label_column: label.map(Into::into),
             idempotency_key: None,

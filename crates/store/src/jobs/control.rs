@@ -5,7 +5,7 @@ use nunatak_domain::{JobId, JobKind, JobStatus, Problem, ProjectId};
 use sea_orm::{ConnectionTrait, entity::prelude::Uuid};
 use serde_json::json;
 
-use super::{JobRecord, attempts, submit::DEFAULT_ATTEMPTS};
+use super::{JobRecord, attempts, request::DEFAULT_ATTEMPTS};
 use crate::{AttemptEnd, Store, StoreError, db, scope};
 
 /// A pass of the reaper stays short; the next one takes the rest.

@@ -22,6 +22,7 @@ mod logs;
 mod queue;
 mod read;
 mod report;
+mod request;
 mod submit;
 mod time;
 mod turn;
@@ -42,9 +43,9 @@ use nunatak_domain::{
 pub use read::JobFilter;
 pub(crate) use read::records;
 pub use report::{Failure, Pulse};
+pub use request::{ApplyRequest, Cause, TrainRequest};
 use sea_orm::{ColumnTrait, Condition, entity::prelude::Uuid};
 use serde_json::Value;
-pub use submit::{ApplyRequest, Cause, TrainRequest};
 pub(crate) use time::CommonTime;
 
 use crate::{Event, Store, StoreError, entities::jobs, scope};

@@ -6,7 +6,8 @@ use sea_orm::DatabaseTransaction;
 
 use super::{
     ApplyRequest, Cause, JobRecord, TrainRequest,
-    submit::{caused, check_bounds, operation},
+    request::check_bounds,
+    submit::{caused, operation},
 };
 use crate::{Store, StoreError, scope};
 
