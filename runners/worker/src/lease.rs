@@ -108,7 +108,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_server_costs_the_lease_when_it_runs_out() {
-        let silent = (0..10).map(|_| Err(unreachable())).collect();
+        let silent = (0..20).map(|_| Err(unreachable())).collect();
         assert_eq!(stops_after(silent).await, (Some(Stop::LeaseLost), 60));
     }
 

@@ -4,7 +4,7 @@ use super::World;
 use crate::processes::Process;
 
 /// Memory for the program, and not for the 288 MB that this training asks for: the allocation aborts the process.
-const LITTLE_MEMORY: &str = "ulimit -v 300000";
+const LITTLE_MEMORY: &str = "ulimit -v 450000";
 
 /// A job that ends its runner is not given to runners for ever; something starts the runner again each time.
 #[tokio::test(flavor = "multi_thread")]

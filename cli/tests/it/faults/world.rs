@@ -161,7 +161,8 @@ impl World {
         output(nunatak(&self.db).args(["gc", "--grace", "0"]));
         let held: BTreeSet<String> = self
             .texts(
-                "SELECT sha256 FROM dataset_versions UNION SELECT artifact_sha256 FROM versions \
+                "SELECT sha256 FROM dataset_versions UNION SELECT source_sha256 FROM dataset_versions \
+                 WHERE source_sha256 IS NOT NULL UNION SELECT artifact_sha256 FROM versions \
                  WHERE artifact_sha256 IS NOT NULL UNION SELECT sha256 FROM predictions WHERE sha256 IS NOT NULL",
             )
             .await

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use nunatak_authz::Actor;
 use nunatak_domain::{JobStatus, ProjectId, Timestamp};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, sea_query::Expr,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter,
+    QuerySelect, sea_query::Expr,
 };
 
 use super::visible;
@@ -74,7 +75,7 @@ impl Store {
         if let Some(project) = project {
             seen = seen.add(jobs::Column::ProjectId.eq(project.0));
         }
-        self.queue(seen, signed_in(actor)).await
+        self.queue(self.0.db.read(), seen, signed_in(actor)).await
     }
 
     /// All jobs that are not over and all runners: for the operator's metrics, whoever asks.
@@ -99,10 +100,15 @@ impl Store {
                 capacity: row.try_get("", "capacity")?,
             },
         };
-        Ok((self.queue(Condition::all(), true).await?, counts))
+        Ok((self.queue(db, Condition::all(), true).await?, counts))
     }
 
-    async fn queue(&self, seen: Condition, with_runners: bool) -> Result<QueueState, StoreError> {
+    async fn queue(
+        &self,
+        db: &DatabaseConnection,
+        seen: Condition,
+        with_runners: bool,
+    ) -> Result<QueueState, StoreError> {
         let counted = jobs::Entity::find()
             .select_only()
             .columns([jobs::Column::DetectorName, jobs::Column::DetectorVersion, jobs::Column::Status])
@@ -115,7 +121,7 @@ impl Store {
             .group_by(jobs::Column::DetectorVersion)
             .group_by(jobs::Column::Status)
             .into_model::<Counted>()
-            .all(self.0.db.read())
+            .all(db)
             .await?;
         let mut detectors: BTreeMap<(String, String), DetectorQueue> = BTreeMap::new();
         for row in counted {
@@ -129,7 +135,7 @@ impl Store {
             }
         }
         if with_runners {
-            for offered in self.offered().await? {
+            for offered in self.offered(db).await? {
                 if let Some(queue) = detectors.get_mut(&(offered.name, offered.version)) {
                     (queue.runners, queue.capacity) = (offered.runners, offered.capacity);
                 }
@@ -139,8 +145,7 @@ impl Store {
     }
 
     /// By detector the runners that are online and claim.
-    async fn offered(&self) -> Result<Vec<Offered>, StoreError> {
-        let db = self.0.db.read();
+    async fn offered(&self, db: &DatabaseConnection) -> Result<Vec<Offered>, StoreError> {
         let text = "SELECT d.name, d.version, COUNT(*) AS runners, CAST(SUM(r.capacity) AS BIGINT) AS capacity \
             FROM runners r JOIN runner_detectors o ON o.runner_id = r.id JOIN detectors d ON d.id = o.detector_id \
             WHERE r.last_seen_at >= $1 AND NOT r.draining GROUP BY d.name, d.version";

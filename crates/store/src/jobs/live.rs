@@ -55,7 +55,7 @@ pub(super) async fn insert(
     // The same point twice in one statement is an error on PostgreSQL: the last one counts.
     let latest: HashMap<(&str, i64), f64> = metrics.iter().map(|m| ((m.key.as_str(), m.step), m.value)).collect();
     let mut points: Vec<_> = latest.into_iter().collect();
-    points.sort_by(|(a, _), (b, _)| a.cmp(b));
+    points.sort_by_key(|(point, _)| *point);
     let rows = points.into_iter().map(|((key, step), value)| {
         let value = Some(value).filter(|value| !value.is_nan());
         let (key, step, value) = (binds.bind(key), binds.bind(step), binds.bind(value));

@@ -68,13 +68,15 @@ fn copes_with_two_rows(subject: &Subject<'_>) -> Result<(), Break> {
     }
 }
 
-/// Half is what guessing gives. A sign the wrong way round gives nearly none of it.
+/// Half is what guessing gives. A sign the wrong way round gives nearly none of it. In a series single rows that are far out
+/// alike are alike: what looks for a stretch that comes but once passes them over.
 fn is_higher(subject: &Subject<'_>) -> Result<(), Break> {
     let frame = scattered(400);
     let scores = subject.train_quickly(&frame)?.scores;
     let labels = frame.labels().unwrap_or_default();
+    let least = if subject.detector.spec().input_kind == InputKind::Series { 0.2 } else { 0.5 };
     match evaluation::roc_auc(&scores, labels) {
-        Some(auc) if auc < 0.5 => broken(format!(
+        Some(auc) if auc < least => broken(format!(
             "the rows that are far out score lower than the others (ROC AUC {auc:.2}): is the sign of the score right?"
         )),
         _ => Ok(()),

@@ -127,7 +127,7 @@ impl World {
         let new = NewRunner {
             name: name(runner_name),
             labels: vec!["cpu".to_owned()],
-            capacity: 4,
+            capacity: 100,
             detectors,
             scoring: None,
         };
