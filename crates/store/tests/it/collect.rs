@@ -137,7 +137,7 @@ async fn collecting_races_with_uploads_of_the_same_content_and_loses_nothing() {
     let (made, refused, removed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let working = AtomicUsize::new(4);
     let send = async |writer: usize| {
-        let store = if writer % 2 == 0 { &fixture.store } else { &other };
+        let store = if writer.is_multiple_of(2) { &fixture.store } else { &other };
         for round in 0..40 {
             let csv = format!("a,b\n1,2\n3,{}\n", round % 3);
             let kept = match fixture.upload_to(store, csv.as_bytes()).await {
